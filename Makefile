@@ -1,0 +1,209 @@
+# The short names for everything: `make help`. Each target does all of its own set-up, and nothing writes outside build/.
+#
+# Set-up has two stages, because what the second one builds depends on what the first one finds: tools/packages brings
+# the programs that a target needs, then tools/interpreters looks for CPythons, and a make below this one gets them as
+# INTERPRETERS. Stamp files keep the second run short.
+
+SHELL := bash
+.SHELLFLAGS := -euc
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Of your choice: make test PYTHON="3.11 3.13" JOBS=1, make demo PYTHON=3.13, make serve DIR=/srv PORT=8080 OPTIONS="…"
+PYTHON :=
+JOBS := $(shell nproc)
+DIR := .
+PORT := 8000
+OPTIONS :=
+
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+build_packages := gcc libc6-dev python3-dev python3-venv
+test_packages := $(build_packages) curl wrk chromium chromium-driver
+
+define set_up # packages, targets
+@tools/packages $(1)
+@interpreters=$$(tools/interpreters $(PYTHON)); $(MAKE) -j$(JOBS) INTERPRETERS="$$interpreters" $(2)
+endef
+
+.PHONY: help demo serve test lint format docs dist clean
+help: ## list these names
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## serve a directory tree, fetch and compare every file, show the figures
+	$(call set_up,$(build_packages),run_demo)
+
+serve: ## serve a directory until Ctrl-C: make serve DIR=. PORT=8000
+	$(call set_up,$(build_packages),run_serve)
+
+test: ## everything: lint, C tests with sanitizers, pytest on each CPython, executor and base loop
+	@rm -rf build/log
+	$(call set_up,$(test_packages),ready_test)
+	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
+	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" lint_steps c_steps package_step pytest_steps || status=$$?; \
+	    tools/step --sum && exit $$status
+
+lint: ## ruff, mypy, pyright, clang-format, clang-tidy, shellcheck
+	@rm -rf build/log
+	$(call set_up,$(build_packages),ready_lint)
+	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
+	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" lint_steps || status=$$?; \
+	    tools/step --sum && exit $$status
+
+format: ## rewrite Python and C files as lint wants them
+	$(call set_up,$(build_packages),run_format)
+
+docs: ## regenerate what is generated in docs/ and in the type stubs
+	$(call set_up,$(build_packages),run_docs)
+
+dist: ## the sdist and the wheel, in build/dist
+	$(call set_up,$(build_packages),run_dist)
+
+clean: ## remove build/
+	rm -rf build
+
+# ---- the second stage: INTERPRETERS is set ----------------------------------------------------------------------------
+
+versions := $(foreach interpreter,$(INTERPRETERS),$(firstword $(subst =, ,$(interpreter))))
+interpreter = $(patsubst $(1)=%,%,$(filter $(1)=%,$(INTERPRETERS)))
+# The oldest one is the strictest about syntax and types; it runs all but the matrix.
+venv := build/venv-$(firstword $(versions))
+python := $(venv)/bin/python
+
+python_files := $(wildcard asyncsys_loop tests examples benchmarks native/*.py tools/*.py setup.py)
+c_sources := $(wildcard native/*.c)
+c_tests := $(wildcard native/tests/*.c)
+c_files := $(c_sources) $(c_tests) $(wildcard native/*.h native/include/*.h native/tests/*.h)
+shell_files := .ci/run $(filter-out %.py,$(wildcard tools/*))
+
+# What is installed, by purpose. The native module goes into the environment alone: the package itself is the checkout's.
+build/venv-%/pyvenv.cfg:
+	@echo "… making build/venv-$*"
+	@$(call interpreter,$*) -m venv build/venv-$*
+
+# Each purpose adds to the one before it: examples, then the native module, then test, then lint.
+define install
+	@echo "… build/venv-$*: installing what $(1) needs"
+	@$(@D)/bin/python tools/requirements.py $(1) >$(@D)/$(1).txt
+	@$(@D)/bin/python -m pip install -qq --requirement $(@D)/$(1).txt
+	@touch $@
+endef
+requirements := pyproject.toml tools/requirements.py
+native_sources := setup.py pyproject.toml $(wildcard native/*.[ch] native/include/*.h native/*.py native/*.tbl)
+
+build/venv-%/examples.stamp: $(requirements) | build/venv-%/pyvenv.cfg
+	$(call install,examples)
+
+build/venv-%/native.stamp: $(native_sources) build/venv-%/examples.stamp
+	@echo "… build/venv-$*: building the native module"
+	@$(@D)/bin/python setup.py --quiet build_ext --force --build-temp build/native-$* \
+	    --build-lib $(@D)/lib/python*/site-packages
+	@touch $@
+
+build/venv-%/test.stamp: build/venv-%/native.stamp
+	$(call install,test)
+
+build/venv-%/lint.stamp: build/venv-%/test.stamp
+	$(call install,lint)
+
+.PRECIOUS: build/venv-%/pyvenv.cfg build/venv-%/examples.stamp build/venv-%/native.stamp build/venv-%/test.stamp
+.PHONY: ready_test ready_lint run_demo run_serve run_format run_docs run_dist
+ready_lint: $(venv)/lint.stamp
+ready_test: ready_lint $(versions:%=build/venv-%/test.stamp)
+
+run_demo: $(venv)/native.stamp
+	@$(python) -m examples.demo $(OPTIONS)
+
+run_serve: $(venv)/native.stamp
+	@$(python) -m examples.file_server $(DIR) --port $(PORT) $(OPTIONS)
+
+run_format: $(venv)/lint.stamp
+	@$(python) -m ruff check --quiet --fix-only $(python_files)
+	@$(python) -m ruff format --quiet $(python_files)
+	@$(venv)/bin/clang-format -i $(c_files)
+
+run_docs: $(venv)/native.stamp
+	@$(python) native/syscalls_table.py docs
+	@$(python) native/syscalls_table.py stub
+	@$(python) native/state_diagram.py
+
+# From a copy: setuptools leaves its egg-info beside pyproject.toml.
+run_dist: $(venv)/lint.stamp
+	@rm -rf build/source build/dist && mkdir -p build/source
+	@cp -r setup.py pyproject.toml MANIFEST.in LICENSE README.md asyncsys_loop native build/source
+	@$(python) -m build --quiet --no-isolation --outdir build/dist build/source
+	@ls build/dist
+
+# ---- lint -------------------------------------------------------------------------------------------------------------
+
+lint_steps := ruff-check ruff-format mypy pyright clang-format clang-tidy shellcheck
+.PHONY: lint_steps $(lint_steps)
+lint_steps: $(lint_steps)
+ruff-check:   ; @tools/step $@ $(python) -m ruff check $(python_files)
+ruff-format:  ; @tools/step $@ $(python) -m ruff format --check $(python_files)
+mypy:         ; @tools/step $@ $(python) -m mypy $(python_files)
+pyright:      ; @tools/step $@ $(venv)/bin/pyright --pythonpath $(python) --verifytypes asyncsys_loop --ignoreexternal
+clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(c_files)
+clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) -- $(c_flags)
+shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck $(shell_files)
+
+# ---- C tests: one behaviour per program, as built for users and under the sanitizers -----------------------------------
+
+c_variants := plain thread address
+c_flags := -std=c11 -O2 -g -D_GNU_SOURCE -pthread -Wall -Wextra -Werror -Inative/include -Inative -Ibuild/generated
+c_flags_plain :=
+c_flags_thread := -fsanitize=thread
+c_flags_address := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+c_steps := $(c_variants:%=c-%)
+.PHONY: c_steps $(c_steps)
+c_steps: $(c_steps)
+$(c_steps): c-%:
+	@tools/step $@ $(MAKE) VARIANT=$* run_c_tests
+
+c_objects := $(c_sources:native/%.c=build/c/$(VARIANT)/%.o)
+c_programs := $(c_tests:native/tests/%.c=build/c/$(VARIANT)/tests/%)
+.PHONY: run_c_tests
+run_c_tests: $(c_programs)
+	@tools/c-tests $^
+
+build/c/$(VARIANT)/%.o: native/%.c $(filter %.h,$(c_files))
+	@mkdir -p $(@D)
+	$(CC) $(c_flags) $(c_flags_$(VARIANT)) -c -o $@ $<
+
+build/c/$(VARIANT)/tests/%: native/tests/%.c $(c_objects) $(filter %.h,$(c_files))
+	@mkdir -p $(@D)
+	$(CC) $(c_flags) $(c_flags_$(VARIANT)) -o $@ $< $(c_objects)
+
+# ---- pytest: one run per CPython, executor and base loop --------------------------------------------------------------
+
+executors = $(shell $(python) -m asyncsys_loop --json | $(python) -c \
+    'import json, sys; print(*(e["name"] for e in json.load(sys.stdin)["executors"] if e["available"]))')
+pytest_matrix = $(foreach v,$(versions),$(foreach e,$(executors),$(foreach b,uvloop asyncio,pytest-$(v)-$(e)-$(b))))
+
+.PHONY: pytest_steps
+pytest_steps:
+	@$(if $(executors),,echo "no executor is available: run $(python) -m asyncsys_loop"; exit 1)
+	@$(MAKE) $(pytest_matrix) BROWSER=$(firstword $(pytest_matrix))
+
+pytest-%: words = $(subst -, ,$@)
+pytest-%:
+	@ASYNCSYS_EXECUTOR=$(word 3,$(words)) ASYNCSYS_BASE=$(word 4,$(words)) tools/step $@ \
+	    build/venv-$(word 2,$(words))/bin/python -m pytest -q -o cache_dir=build/pytest_cache/$@ \
+	    $(if $(filter $@,$(BROWSER)),,-m "not browser")
+
+# ---- what a user installs: the sdist, in an empty environment ----------------------------------------------------------
+
+.PHONY: package_step run_package
+package_step:
+	@tools/step package $(MAKE) run_package
+
+run_package: run_dist
+	ls build/dist/asyncsys_loop-*-cp311-abi3-linux_*.whl
+	rm -rf build/empty && $(python) -m venv build/empty
+	build/empty/bin/python -m pip install -qq build/dist/*.tar.gz
+	cd / && $(CURDIR)/build/empty/bin/python -m asyncsys_loop
