@@ -146,7 +146,7 @@ lint_steps: $(lint_steps)
 ruff-check:   ; @tools/step $@ $(python) -m ruff check $(python_files)
 ruff-format:  ; @tools/step $@ $(python) -m ruff format --check $(python_files)
 mypy:         ; @tools/step $@ $(python) -m mypy $(python_files)
-pyright:      ; @tools/step $@ $(venv)/bin/pyright --pythonpath $(python) --verifytypes asyncsys_loop --ignoreexternal
+pyright:      ; @PYTHONPATH=$(CURDIR) tools/step $@ $(venv)/bin/pyright --pythonpath $(python) --ignoreexternal --verifytypes asyncsys_loop
 clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(c_files)
 clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) -- $(c_flags)
 shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck $(shell_files)
@@ -154,7 +154,7 @@ shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck $(shell_files)
 # ---- C tests: one behaviour per program, as built for users and under the sanitizers -----------------------------------
 
 c_variants := plain thread address
-c_flags := -std=c11 -O2 -g -D_GNU_SOURCE -pthread -Wall -Wextra -Werror -Inative/include -Inative -Ibuild/generated
+c_flags := -std=c11 -O2 -g -pthread -Wall -Wextra -Werror -Inative/include -Inative -Ibuild/generated
 c_flags_plain :=
 c_flags_thread := -fsanitize=thread
 c_flags_address := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -168,16 +168,17 @@ $(c_steps): c-%:
 c_objects := $(c_sources:native/%.c=build/c/$(VARIANT)/%.o)
 c_programs := $(c_tests:native/tests/%.c=build/c/$(VARIANT)/tests/%)
 .PHONY: run_c_tests
+.SECONDARY: $(c_objects)
 run_c_tests: $(c_programs)
 	@tools/c-tests $^
 
 build/c/$(VARIANT)/%.o: native/%.c $(filter %.h,$(c_files))
 	@mkdir -p $(@D)
-	$(CC) $(c_flags) $(c_flags_$(VARIANT)) -c -o $@ $<
+	@$(CC) $(c_flags) $(c_flags_$(VARIANT)) -c -o $@ $<
 
 build/c/$(VARIANT)/tests/%: native/tests/%.c $(c_objects) $(filter %.h,$(c_files))
 	@mkdir -p $(@D)
-	$(CC) $(c_flags) $(c_flags_$(VARIANT)) -o $@ $< $(c_objects)
+	@$(CC) $(c_flags) $(c_flags_$(VARIANT)) -o $@ $< $(c_objects)
 
 # ---- pytest: one run per CPython, executor and base loop --------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Print what pyproject.toml requires: to build and run the package, and for the dependency groups that are named.
+"""Print what pyproject.toml requires: to build and run the package, and for the groups named.
 
-pip can install a dependency group, but not a project's dependencies without the project itself; and an installed copy
-of the package would stand beside the checkout that is worked on.
+pip can install a dependency group, but not a project's dependencies without the project itself; and
+an installed copy of the package would stand beside the checkout that is worked on.
 """
 
 import sys
