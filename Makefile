@@ -30,7 +30,7 @@ define set_up # packages, targets
 @interpreters=$$(tools/interpreters $(PYTHON)); $(MAKE) -j$(JOBS) INTERPRETERS="$$interpreters" $(2)
 endef
 
-.PHONY: help demo serve test lint format docs dist clean
+.PHONY: help demo serve test lint format coverage native ctests docs dist clean
 help: ## list these names
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
@@ -57,6 +57,17 @@ lint: ## ruff, mypy, pyright, clang-format, clang-tidy, shellcheck
 format: ## rewrite Python and C files as lint wants them
 	$(call set_up,$(build_packages),run_format)
 
+coverage: ## pytest once, with the lines and branches that it doesn't reach
+	$(call set_up,$(test_packages),run_coverage)
+
+native: ## bring the native module up to date in every build/venv-3.X
+	$(call set_up,$(build_packages),ready_native)
+
+ctests: ## the C tests alone; make ctests VARIANT=thread C_TESTS=native/tests/x.c
+	@tools/packages gcc libc6-dev
+	@for variant in $(if $(VARIANT),$(VARIANT),$(c_variants)); do \
+	    echo "… $$variant"; $(MAKE) -j$(JOBS) VARIANT=$$variant run_c_tests; done
+
 docs: ## regenerate what is generated in docs/ and in the type stubs
 	$(call set_up,$(build_packages),run_docs)
 
@@ -77,6 +88,7 @@ python := $(venv)/bin/python
 python_files := $(wildcard asyncsys_loop tests examples benchmarks native/*.py tools/*.py setup.py)
 c_sources := $(wildcard native/*.c)
 c_tests := $(wildcard native/tests/*.c)
+C_TESTS := $(c_tests)
 c_files := $(c_sources) $(c_tests) $(wildcard native/*.h native/include/*.h native/tests/*.h)
 shell_files := .ci/run $(filter-out %.py,$(wildcard tools/*))
 
@@ -111,7 +123,8 @@ build/venv-%/lint.stamp: build/venv-%/test.stamp
 	$(call install,lint)
 
 .PRECIOUS: build/venv-%/pyvenv.cfg build/venv-%/examples.stamp build/venv-%/native.stamp build/venv-%/test.stamp
-.PHONY: ready_test ready_lint run_demo run_serve run_format run_docs run_dist
+.PHONY: ready_native ready_test ready_lint run_demo run_serve run_format run_coverage run_docs run_dist
+ready_native: $(versions:%=build/venv-%/native.stamp)
 ready_lint: $(venv)/lint.stamp
 ready_test: ready_lint $(versions:%=build/venv-%/test.stamp)
 
@@ -125,6 +138,10 @@ run_format: $(venv)/lint.stamp
 	@$(python) -m ruff check --quiet --fix-only $(python_files)
 	@$(python) -m ruff format --quiet $(python_files)
 	@$(venv)/bin/clang-format -i $(c_files)
+
+run_coverage: $(venv)/test.stamp
+	@$(python) -m coverage run -m pytest -q
+	@$(python) -m coverage report --show-missing
 
 run_docs: $(venv)/native.stamp
 	@$(python) native/syscalls_table.py docs
@@ -166,7 +183,7 @@ $(c_steps): c-%:
 	@tools/step $@ $(MAKE) VARIANT=$* run_c_tests
 
 c_objects := $(c_sources:native/%.c=build/c/$(VARIANT)/%.o)
-c_programs := $(c_tests:native/tests/%.c=build/c/$(VARIANT)/tests/%)
+c_programs := $(C_TESTS:native/tests/%.c=build/c/$(VARIANT)/tests/%)
 .PHONY: run_c_tests
 .SECONDARY: $(c_objects)
 run_c_tests: $(c_programs)
@@ -194,8 +211,8 @@ pytest_steps:
 pytest-%: words = $(subst -, ,$@)
 pytest-%:
 	@ASYNCSYS_EXECUTOR=$(word 3,$(words)) ASYNCSYS_BASE=$(word 4,$(words)) tools/step $@ \
-	    build/venv-$(word 2,$(words))/bin/python -m pytest -q -o cache_dir=build/pytest_cache/$@ \
-	    $(if $(filter $@,$(BROWSER)),,-m "not browser")
+	    timeout --kill-after=10 1800 build/venv-$(word 2,$(words))/bin/python -m pytest -q \
+	    -o cache_dir=build/pytest_cache/$@ $(if $(filter $@,$(BROWSER)),,-m "not browser")
 
 # ---- what a user installs: the sdist, in an empty environment ----------------------------------------------------------
 
