@@ -157,7 +157,7 @@ run_dist: $(venv)/lint.stamp
 
 # ---- lint -------------------------------------------------------------------------------------------------------------
 
-lint_steps := ruff-check ruff-format mypy pyright clang-format clang-tidy shellcheck
+lint_steps := ruff-check ruff-format mypy pyright clang-format clang-tidy shellcheck generated
 .PHONY: lint_steps $(lint_steps)
 lint_steps: $(lint_steps)
 ruff-check:   ; @tools/step $@ $(python) -m ruff check $(python_files)
@@ -167,11 +167,12 @@ pyright:      ; @PYTHONPATH=$(CURDIR) tools/step $@ $(venv)/bin/pyright --python
 clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(c_files)
 clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) -- $(c_flags)
 shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck $(shell_files)
+generated:    ; @tools/step $@ $(python) native/syscalls_table.py check
 
 # ---- C tests: one behaviour per program, as built for users and under the sanitizers -----------------------------------
 
 c_variants := plain thread address
-c_flags := -std=c11 -O2 -g -pthread -Wall -Wextra -Werror -Inative/include -Inative -Ibuild/generated
+c_flags := -std=c11 -O2 -g -pthread -Wall -Wextra -Werror -Inative/include -Inative
 c_flags_plain :=
 c_flags_thread := -fsanitize=thread
 c_flags_address := -fsanitize=address,undefined -fno-sanitize-recover=all
