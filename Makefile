@@ -32,7 +32,7 @@ endef
 
 .PHONY: help demo serve test lint format coverage native ctests docs dist clean
 help: ## list these names
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## serve a directory tree, fetch and compare every file, show the figures
 	$(call set_up,$(build_packages),run_demo)
@@ -76,6 +76,8 @@ dist: ## the sdist and the wheel, in build/dist
 
 clean: ## remove build/
 	rm -rf build
+
+include $(wildcard kmod/vm/vm.mk)
 
 # ---- the second stage: INTERPRETERS is set ----------------------------------------------------------------------------
 
