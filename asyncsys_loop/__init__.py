@@ -1,0 +1,62 @@
+"""System calls that asyncio can await.
+
+    import os
+    import asyncsys_loop
+
+    async def main():
+        fd = await asyncsys_loop.os.open("/etc/hostname", os.O_RDONLY)
+        print(await asyncsys_loop.os.read(fd, 4096))
+        await asyncsys_loop.os.close(fd)
+
+    asyncsys_loop.run(main())
+
+`asyncsys_loop.os` has awaitable twins of functions of `os`; `syscall()` awaits any system call of
+Linux. They run on any asyncio loop; `run()` and `new_event_loop()` make one that has its table of
+calls from birth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from . import os
+from ._attach import attach, stats
+from ._engine import Stats
+from ._loop import new_event_loop, run
+from ._syscall import syscall
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._policy import EventLoopPolicy, install
+    from ._sys import SYS
+
+__all__ = [
+    "SYS",
+    "Stats",
+    "__version__",
+    "attach",
+    "new_event_loop",
+    "os",
+    "run",
+    "stats",
+    "syscall",
+]
+if hasattr(asyncio, "AbstractEventLoopPolicy"):  # gone in Python 3.16
+    __all__ += ["EventLoopPolicy", "install"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"EventLoopPolicy", "install"} and name in __all__:
+        from . import _policy  # noqa: PLC0415  (asyncio warns where policies are deprecated)
+
+        return getattr(_policy, name)
+    if name == "SYS":
+        from . import _sys  # noqa: PLC0415  (hundreds of members: only for who asks)
+
+        return _sys.SYS
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,163 @@
+"""Which loop has which engine.
+
+The engine hangs on its loop as an attribute, so that finding it costs one look-up and it lives
+as long as the loop. A loop that isn't ours gets one when the first call is made on it, or by
+attach(); its close() is replaced by one that closes the engine first, since asyncio tells nobody
+that a loop closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any, Final, TypedDict
+
+from . import _executors
+from ._engine import DEFAULT_MAX_WORKERS, DEFAULT_SLOTS, Engine, Stats
+from ._native import lib
+
+__all__ = ["Options", "attach", "base_name", "engine_of", "make_engine", "running_engine", "stats"]
+
+ATTRIBUTE: Final = "_asyncsys_engine"
+
+
+class Options(TypedDict, total=False):
+    """Options of an engine, the same wherever one can be made.
+
+    Attributes:
+        executor: "auto" (the default; the variable ASYNCSYS_EXECUTOR sets another), "kmod" or
+            "threads".
+        slots: size of the table, a power of two up to 65536; 1024 by default. Calls for which
+            there is no free slot wait in order.
+        max_workers: the most exec threads; 64 by default. Calls that block occupy one each.
+    """
+
+    executor: str
+    slots: int
+    max_workers: int
+
+
+def _checked(name: str, value: object, largest: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if not 1 <= value <= largest:
+        raise ValueError(f"{name} must be from 1 to {largest}, not {value}")
+    return value
+
+
+def make_engine(
+    loop: asyncio.AbstractEventLoop,
+    executor: str | None = None,
+    slots: int = DEFAULT_SLOTS,
+    max_workers: int = DEFAULT_MAX_WORKERS,
+) -> Engine:
+    """Check the options and make an engine for a loop that has none."""
+    largest = lib.ASYNC_SYSCALL_MAX_SLOTS
+    slots = _checked("slots", slots, largest)
+    if slots & (slots - 1):
+        nearest = 1 << slots.bit_length()
+        raise ValueError(f"slots must be a power of two, not {slots}: say {nearest}")
+    max_workers = _checked("max_workers", max_workers, largest // 2)
+    if executor is None:
+        executor = os.environ.get("ASYNCSYS_EXECUTOR") or "auto"
+    if not isinstance(executor, str):
+        raise TypeError(f"executor must be a str, not {type(executor).__name__}")
+    engine = Engine(
+        loop, executor=_executors.choose(executor), slots=slots, max_workers=max_workers
+    )
+    setattr(loop, ATTRIBUTE, engine)
+    return engine
+
+
+def engine_of(loop: asyncio.AbstractEventLoop) -> Engine | None:
+    """Return the engine of a loop, None if it has none."""
+    engine: Engine | None = getattr(loop, ATTRIBUTE, None)
+    return engine
+
+
+def _attach_foreign(loop: asyncio.AbstractEventLoop, options: dict[str, Any]) -> Engine:
+    if loop.is_closed():
+        raise RuntimeError("Event loop is closed")
+    engine = make_engine(loop, **options)
+    close = loop.close
+
+    def close_with_engine() -> None:
+        if not loop.is_running():  # otherwise the loop itself raises
+            engine.close()
+        close()
+
+    loop.close = close_with_engine  # type: ignore[method-assign]
+    return engine
+
+
+def running_engine() -> Engine:
+    """Return the engine of the running loop; a loop that has none gets one.
+
+    Raises:
+        RuntimeError: no loop is running in this thread.
+    """
+    try:
+        loop: Any = asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "no running event loop: call this from a coroutine, for example one that "
+            "asyncsys_loop.run() runs"
+        ) from None
+    try:
+        engine: Engine = loop._asyncsys_engine
+    except AttributeError:
+        return _attach_foreign(loop, {})
+    return engine
+
+
+def attach(loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> None:
+    """Give an event loop that isn't ours an engine with these options.
+
+    A loop without one gets it, with the default options, when the first call is made on it: this
+    is only needed for other options. Closing the loop closes the engine.
+
+    Args:
+        loop: any asyncio or uvloop loop that isn't closed; the running one by default. Call it
+            from the loop's own thread.
+        **options: executor, slots and max_workers, as for new_event_loop().
+
+    Raises:
+        RuntimeError: the loop has an engine already, or is closed; no loop was given and
+            none is running; the executor can't be used here.
+        TypeError, ValueError: an option that can't be.
+    """
+    if loop is None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError("no running event loop: pass the loop to attach()") from None
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        raise TypeError(f"loop must be an asyncio event loop, not {type(loop).__name__}")
+    unknown = options.keys() - Options.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"attach() has no option named {sorted(unknown)[0]!r}")
+    if engine_of(loop) is not None:
+        raise RuntimeError(
+            "this loop has an engine already: attach() comes before the first call, "
+            "and our own loops take these options in new_event_loop()"
+        )
+    _attach_foreign(loop, options)
+
+
+def base_name(loop: asyncio.AbstractEventLoop) -> str:
+    """Tell what a loop is made on: "uvloop", "asyncio", or its own module."""
+    for cls in type(loop).__mro__:
+        package = cls.__module__.partition(".")[0]
+        if package in {"uvloop", "asyncio"}:
+            return package
+    return type(loop).__module__
+
+
+def stats() -> Stats:
+    """Return the counters of the running loop's engine.
+
+    Raises:
+        RuntimeError: no loop is running in this thread.
+    """
+    engine = running_engine()
+    return engine.stats(base_name(asyncio.get_running_loop()))

@@ -1,0 +1,179 @@
+"""Python's arguments made into the kernel's, with the checks and the messages of `os` itself."""
+
+from __future__ import annotations
+
+import os
+from operator import index
+from typing import Any, Final
+
+from ._native import ffi
+
+__all__ = [
+    "address",
+    "allocate",
+    "c_int",
+    "dir_descriptor",
+    "fildes",
+    "off_t",
+    "os_error",
+    "path_bytes",
+    "readable",
+    "ssize_t",
+    "taken",
+    "writable",
+]
+
+AT_FDCWD: Final = -100
+
+INT_MAX: Final = 2**31 - 1
+LONG_MAX: Final = 2**63 - 1
+
+_UINTPTR = ffi.typeof("uintptr_t")
+_CHARS = ffi.typeof("char[]")
+_cast = ffi.cast
+_from_buffer = ffi.from_buffer
+_new = ffi.new_allocator(should_clear_after_alloc=False)
+_unpack = ffi.unpack
+
+
+def allocate(size: int) -> Any:
+    """Return memory for the kernel to write to, with whatever it holds."""
+    return _new(_CHARS, size)
+
+
+def address(memory: Any) -> int:
+    """Return the address of memory from allocate(), readable() or writable()."""
+    return int(_cast(_UINTPTR, memory))
+
+
+def taken(memory: Any, size: int) -> bytes:
+    """Return a copy of the first `size` bytes of memory from allocate()."""
+    data: bytes = _unpack(memory, size)
+    return data
+
+
+def readable(buffer: Any) -> Any:
+    """Return the memory of an object that the kernel reads; it can't be resized meanwhile."""
+    try:
+        return _from_buffer(buffer)
+    except (TypeError, ValueError, BufferError):
+        view = memoryview_of(buffer)
+    return _from_buffer(view)
+
+
+def writable(buffer: Any) -> Any:
+    """Return the memory of an object that the kernel writes to."""
+    try:
+        return _from_buffer(buffer, require_writable=True)
+    except (TypeError, ValueError, BufferError):
+        view = memoryview_of(buffer)
+    if view.readonly:
+        raise TypeError(
+            f"the kernel writes to this buffer, and {type(buffer).__name__!r} is read-only: "
+            "pass a bytearray, a writable memoryview or an array"
+        )
+    return _from_buffer(view, require_writable=True)
+
+
+def memoryview_of(buffer: Any) -> memoryview:
+    """Return a contiguous view of a buffer, or raise what `os` raises where there is none."""
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise TypeError(
+            f"a bytes-like object is required, not {type(buffer).__name__!r}"
+        ) from None
+    if not view.c_contiguous:
+        raise BufferError("memoryview: underlying buffer is not C-contiguous")
+    return view
+
+
+def c_int(value: object) -> int:
+    """Return an int that fits C's."""
+    number = index(value)  # type: ignore[arg-type]
+    if -INT_MAX - 1 <= number <= INT_MAX:
+        return number
+    raise OverflowError("Python int too large to convert to C int")
+
+
+def off_t(value: object) -> int:
+    """Return an int that fits an offset."""
+    number = index(value)  # type: ignore[arg-type]
+    if -LONG_MAX - 1 <= number <= LONG_MAX:
+        return number
+    raise OverflowError("Python int too large to convert to C long")
+
+
+def ssize_t(value: object) -> int:
+    """Return an int that fits a size; a negative one is the caller's to refuse."""
+    number = index(value)  # type: ignore[arg-type]
+    if -LONG_MAX - 1 <= number <= LONG_MAX:
+        return number
+    raise OverflowError("Python int too large to convert to C ssize_t")
+
+
+def fildes(value: Any) -> int:
+    """Return the descriptor that an int, or an object with fileno(), stands for."""
+    if isinstance(value, int):
+        descriptor = c_int(value)
+    elif (fileno := getattr(value, "fileno", None)) is not None:
+        descriptor = fileno()
+        if not isinstance(descriptor, int):
+            raise TypeError("fileno() returned a non-integer")
+        descriptor = c_int(descriptor)
+    else:
+        raise TypeError("argument must be an int, or have a fileno() method.")
+    if descriptor < 0:
+        raise ValueError(f"file descriptor cannot be a negative integer ({descriptor})")
+    return descriptor
+
+
+def path_descriptor(value: Any) -> int:
+    """Return a descriptor that was given in place of a path."""
+    number = index(value)
+    if number > INT_MAX:
+        raise OverflowError("fd is greater than maximum")
+    if number < -INT_MAX - 1:
+        raise OverflowError("fd is less than minimum")
+    return number
+
+
+def dir_descriptor(value: Any) -> int:
+    """Return the descriptor of dir_fd=, AT_FDCWD for None."""
+    if value is None:
+        return AT_FDCWD
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"argument should be integer or None, not {type(value).__name__}")
+    return path_descriptor(value)
+
+
+def path_bytes(
+    path: Any, function: str, name: str = "path", allowed: str = "string, bytes or os.PathLike"
+) -> bytes:
+    """Return a path as the kernel takes it. (A bytes object ends with a NUL in memory.)"""
+    if not isinstance(path, str | bytes):
+        if not hasattr(type(path), "__fspath__"):
+            raise TypeError(
+                f"{function}: {name} should be {allowed}, not {type(path).__name__}"
+            )
+        path = os.fspath(path)
+    encoded = os.fsencode(path)
+    if 0 in encoded:
+        raise ValueError(f"{function}: embedded null character in {name}")
+    return encoded
+
+
+def os_error(result: int, filename: Any = None, filename2: Any = None) -> OSError:
+    """Return the exception for a call that ended with -errno, of the class that `os` raises."""
+    number = -result
+    message = os.strerror(number)
+    if filename2 is not None:
+        return OSError(number, message, os_filename(filename), None, os_filename(filename2))
+    if filename is not None:
+        return OSError(number, message, os_filename(filename))
+    return OSError(number, message)
+
+
+def os_filename(path: Any) -> Any:
+    """Return what an OSError shows for a path: PathLike objects as the text that they stand for."""
+    return os.fspath(path) if hasattr(type(path), "__fspath__") else path

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * async_syscall.h - the table of syscall_info slots, shared by a process and its executor.
+ *
+ * This header is the whole contract. The C library, the kernel module and the cffi binding all
+ * read it; nothing in it is written down a second time anywhere.
+ *
+ * Theory of operation
+ * -------------------
+ * A process owns a table: some pages of its own, private memory. Its owner (one thread, the one
+ * that runs the event loop) writes requests into slots. Exec threads run them. They meet in three
+ * places, each of which is O(1):
+ *
+ *   info[]      the slots. `state` is the authority on who may touch what; see the table of
+ *               transitions below, which is the only place where the state machine is written.
+ *   pending[]   a ring of slot numbers. The owner appends at `pending_tail`; exec threads take from
+ *               `pending_head` by compare-and-swap, and then claim the slot itself by a second
+ *               compare-and-swap on its state. The ring is a hint: an entry whose slot is not in
+ *               HASCALL (it was withdrawn) is passed over.
+ *   completed   a stack of slot numbers, linked through next[]. Exec threads push, the owner takes
+ *               all of it with one exchange. Only the push onto an empty stack writes the
+ *               eventfd, so a burst of completions costs one write; and where the owner has left
+ *               word that it will come back on its own (COMPLETED_POLLED), none at all.
+ *
+ * A slot number stands in pending[] at most once, so a ring of as many entries as slots never
+ * overflows. A request that is withdrawn leaves its entry behind; when the slot is used again
+ * before that entry was taken, the old entry serves the new request.
+ *
+ * Sleep and wake. An exec thread that finds the ring empty takes itself off `awake`, looks at the
+ * ring once more, and waits for a token in `doorbell`. The owner publishes its requests, and then
+ * looks at `awake`: while that is above zero somebody will find them, and no doorbell is rung. Each
+ * side writes its own word before it reads the other's, all sequentially consistent, so one of the
+ * two always sees the other (Dekker). Who rings counts the woken thread as awake at once, on its
+ * behalf: a second doorbell for the same burst is never needed.
+ *
+ * A thread that is stuck in a call counts as awake though it is of no use. `awake` therefore carries
+ * an epoch: who finds that nothing was claimed for a while starts a new epoch with a count of zero,
+ * and a thread that comes back from its call to another epoch counts itself in again. All of this
+ * decides only who is woken when, never who owns a slot.
+ */
+#ifndef ASYNC_SYSCALL_H
+#define ASYNC_SYSCALL_H
+
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#include <linux/types.h>
+#else
+#include <stddef.h>
+
+#include <linux/types.h>
+#endif
+
+/*
+ * The state machine: from, to, who, and what makes the step safe. Everything else that speaks of
+ * it (the diagram in docs/architecture.md, the checked model in tests, the assertions of the C
+ * library) is made from this table.
+ */
+#define ASYNC_SYSCALL_TRANSITIONS(TRANSITION)                                                      \
+	TRANSITION(NONE, HASCALL, OWNER, "num and arg are written; sequentially consistent store")     \
+	TRANSITION(HASCALL, EXECUTING, EXEC, "compare-and-swap; num and arg are then copied once")     \
+	TRANSITION(HASCALL, NONE, OWNER, "compare-and-swap: the call is withdrawn, it never ran")      \
+	TRANSITION(EXECUTING, COMPLETED, EXEC, "ret is written; release store")                        \
+	TRANSITION(COMPLETED, NONE, OWNER, "ret is read")                                              \
+	TRANSITION(NONE, END, OWNER, "exec threads finish the call they are in, and return")
+
+/* cffi reads from here on, with the preprocessor run over it. */
+enum async_syscall_state {
+	SYSCALL_NONE = 0,      /* free, the owner's */
+	SYSCALL_HASCALL = 1,   /* a request that nobody has claimed */
+	SYSCALL_EXECUTING = 2, /* claimed: only the exec thread that claimed it may touch it */
+	SYSCALL_COMPLETED = 3, /* ret is valid, the owner's */
+	SYSCALL_END = 4,       /* exec threads return */
+};
+
+enum async_syscall_limits {
+	ASYNC_SYSCALL_ABI_VERSION = 1,
+	ASYNC_SYSCALL_MAX_SLOTS = 65536,
+	ASYNC_SYSCALL_MAX_ARGUMENTS = 6,
+	ASYNC_SYSCALL_CACHE_LINE = 64,
+};
+
+/* What stands in `completed` when no slot does. A slot number is below ASYNC_SYSCALL_MAX_SLOTS. */
+enum async_syscall_completed {
+	COMPLETED_ARMED = 0x7fffffff,  /* empty: the next push writes the eventfd */
+	COMPLETED_POLLED = 0x7ffffffe, /* empty: the owner looks again by itself, don't write */
+};
+
+/* One request: one cache line. (The kernel has another struct of the paper's name.) */
+#ifdef __KERNEL__
+struct async_syscall_info {
+#else
+struct syscall_info {
+#endif
+	__u32 state;  /* enum async_syscall_state */
+	__u32 num;    /* number of the system call */
+	__u64 arg[6]; /* its arguments; pointers are addresses in the owner's memory */
+	__s64 ret;    /* its result, or -errno */
+};
+
+/* The control block stands at the first address of the table. A line has one kind of writer. */
+struct async_syscall_control {
+	/* Written once, by init. */
+	__u32 abi_version;
+	__u32 slots;    /* a power of two */
+	__s32 event_fd; /* told about completions */
+	__u32 reserved0[13];
+
+	/* Written by the owner. */
+	__u64 pending_tail;
+	__u64 reserved1[7];
+
+	/* Written by exec threads, for each request. */
+	__u64 pending_head;
+	__u64 reserved2[7];
+
+	/* Pushed by exec threads, taken by the owner: enum async_syscall_completed, or a slot. */
+	__u32 completed;
+	__u32 reserved3[15];
+
+	/* Written on the way to sleep and back. */
+	__u32 awake;    /* epoch << 16 | exec threads that look for requests, or soon will */
+	__u32 doorbell; /* tokens: each lets one sleeper go. The futex that sleepers wait on. */
+	__u32 sleepers; /* exec threads that wait for a token */
+	__u32 watching; /* != 0: somebody comes by in a moment to see whether requests are stuck */
+	__u32 reserved4[12];
+
+	/* Counters of the exec threads, added up on their way to sleep. */
+	__u64 executed;      /* requests that ran */
+	__u64 sleeps;        /* times an exec thread went to sleep */
+	__u64 notifications; /* eventfd writes */
+	__u64 reserved5[5];
+};
+/* cffi stops reading here. */
+
+/*
+ * The layout of a table of n slots: the control block, then four arrays.
+ *
+ *   __u32 pending[n]           the ring
+ *   __u32 next[n]              links of the completed stack
+ *   __u32 runner[n]            native executor only: the thread that runs the slot's call
+ *   struct syscall_info info[n] at the next cache line
+ */
+#define ASYNC_SYSCALL_PENDING_OFFSET ((size_t)sizeof(struct async_syscall_control))
+#define ASYNC_SYSCALL_NEXT_OFFSET(n) (ASYNC_SYSCALL_PENDING_OFFSET + (size_t)4 * (n))
+#define ASYNC_SYSCALL_RUNNER_OFFSET(n) (ASYNC_SYSCALL_PENDING_OFFSET + (size_t)8 * (n))
+#define ASYNC_SYSCALL_INFO_OFFSET(n)                                                               \
+	((ASYNC_SYSCALL_PENDING_OFFSET + (size_t)12 * (n) + ASYNC_SYSCALL_CACHE_LINE - 1) &            \
+	 ~(size_t)(ASYNC_SYSCALL_CACHE_LINE - 1))
+#define ASYNC_SYSCALL_TABLE_BYTES(n)                                                               \
+	(ASYNC_SYSCALL_INFO_OFFSET(n) + (size_t)ASYNC_SYSCALL_CACHE_LINE * (n))
+
+#ifdef __KERNEL__
+#define ASYNC_SYSCALL_ASSERT(expression) static_assert(expression)
+#define ASYNC_SYSCALL_INFO struct async_syscall_info
+#else
+#define ASYNC_SYSCALL_ASSERT(expression) _Static_assert(expression, #expression)
+#define ASYNC_SYSCALL_INFO struct syscall_info
+#endif
+
+ASYNC_SYSCALL_ASSERT(sizeof(ASYNC_SYSCALL_INFO) == ASYNC_SYSCALL_CACHE_LINE);
+ASYNC_SYSCALL_ASSERT(offsetof(ASYNC_SYSCALL_INFO, state) == 0);
+ASYNC_SYSCALL_ASSERT(offsetof(ASYNC_SYSCALL_INFO, num) == 4);
+ASYNC_SYSCALL_ASSERT(offsetof(ASYNC_SYSCALL_INFO, arg) == 8);
+ASYNC_SYSCALL_ASSERT(offsetof(ASYNC_SYSCALL_INFO, ret) == 56);
+
+ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_control) == 6 * ASYNC_SYSCALL_CACHE_LINE);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, abi_version) == 0);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, slots) == 4);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, event_fd) == 8);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, pending_tail) == 64);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, pending_head) == 128);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, completed) == 192);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, awake) == 256);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, doorbell) == 260);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, sleepers) == 264);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, watching) == 268);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, executed) == 320);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, sleeps) == 328);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, notifications) == 336);
+
+#endif /* ASYNC_SYSCALL_H */

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool.c - how many exec threads a table has, and when one more is woken.
+ *
+ * One thread is enough for calls that return quickly: the loop needs longer to make a request than
+ * the kernel to answer it from its caches, and every further thread takes a core from the loop. So
+ * a burst wakes one thread. But any call may block, nobody can tell beforehand, and then the
+ * requests behind it must not wait. That is noticed, not guessed: while requests are about, one
+ * thread (the watch) looks at the ring every half millisecond. Where a request that it saw on the
+ * last look is still there:
+ *
+ *   nothing was claimed since     every awake thread is stuck in its call. They are written off
+ *                                 (see `awake` in async_syscall.h), and others are woken or started:
+ *                                 one, and twice as many each time that it doesn't help.
+ *   something was claimed, but    the threads wait in the kernel, say for a disk: one more keeps
+ *   little processor time used    more requests in flight.
+ *   something was claimed, and    the processors are busy: another thread would not help. (One
+ *   processor time used           is left to the loop, whose completions these are.)
+ *
+ * The watch sleeps, without a time-out, as soon as nothing has been submitted for a while. Before
+ * that it writes off threads that are stuck with nothing behind them, so that the next request
+ * rings at once instead of waiting to be noticed. Exec threads leave after an idle time; none is
+ * started before the first request.
+ */
+#define _GNU_SOURCE
+#include "pool.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/sysinfo.h>
+
+#include "atomics.h"
+#include "exec.h"
+#include "futex.h"
+#include "interrupt_signal.h"
+
+enum {
+	LOOK_NANOSECONDS = 500 * 1000,
+	QUIET_LOOKS = 20, /* without a new request, and the watch sleeps */
+	STACK_BYTES = 64 * 1024,
+};
+
+/* The values of `watching`. */
+enum { WATCH_ASLEEP, WATCH_AWAKE, WATCH_STOPPED };
+
+enum worker_state { WORKER_NONE, WORKER_RUNNING, WORKER_LEFT };
+
+struct worker {
+	struct pool *pool;
+	pthread_t thread;
+	enum worker_state state;
+	uint32_t number;
+};
+
+struct pool {
+	struct async_syscall_control *control;
+	const struct async_syscall_executor *executor;
+	void *handle;
+	uint32_t max_workers;
+	uint32_t idle_milliseconds;
+	uint32_t busy_processors; /* more than these aren't kept busy by exec threads */
+
+	pthread_mutex_t lock; /* threads come and go, and the states of workers; no call takes it */
+	pthread_t watch;
+	bool has_watch;
+	__u32 workers;
+	__u64 reinforcements;
+	struct worker worker[];
+};
+
+/* A thread with a small stack that blocks all signals but the one that interrupts calls. */
+static int start_thread(pthread_t *thread, void *(*function)(void *), void *argument)
+{
+	pthread_attr_t attributes;
+	sigset_t blocked;
+	sigset_t before;
+	int error;
+
+	error = pthread_attr_init(&attributes);
+	if (error != 0)
+		return -error;
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	sigfillset(&blocked);
+	sigdelset(&blocked, interrupt_signal());
+	/* Inherited from birth: no signal of the process can land on the thread in between. */
+	pthread_sigmask(SIG_SETMASK, &blocked, &before);
+	error = pthread_create(thread, &attributes, function, argument);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return -error;
+}
+
+static bool ring_is_empty(const struct async_syscall_control *control)
+{
+	__u64 head = load_sequential(&control->pending_head);
+
+	return head == load_sequential(&control->pending_tail);
+}
+
+static void *worker_main(void *argument)
+{
+	struct worker *worker = argument;
+	struct pool *pool = worker->pool;
+	char name[16];
+
+	snprintf(name, sizeof name, "asyncsys-exec%u", worker->number % 100);
+	prctl(PR_SET_NAME, name);
+	for (;;) {
+		int result = pool->executor->exec(pool->handle, pool->idle_milliseconds);
+
+		/*
+		 * Idle, or so it seemed: who has submitted meanwhile saw no sleeper, and could not start
+		 * another thread in this one's place. Under the lock, one of the two sees the other.
+		 */
+		pthread_mutex_lock(&pool->lock);
+		if (result == -ETIME && !ring_is_empty(pool->control)) {
+			pthread_mutex_unlock(&pool->lock);
+			continue;
+		}
+		worker->state = WORKER_LEFT;
+		subtract_sequential(&pool->workers, 1);
+		pthread_mutex_unlock(&pool->lock);
+		return NULL;
+	}
+}
+
+/* Returns false where there are max_workers already, or the system has no thread to give. */
+static bool start_worker(struct pool *pool)
+{
+	bool started = false;
+
+	pthread_mutex_lock(&pool->lock);
+	for (uint32_t i = 0; i < pool->max_workers; i++) {
+		struct worker *worker = &pool->worker[i];
+
+		if (worker->state == WORKER_RUNNING)
+			continue;
+		if (worker->state == WORKER_LEFT)
+			pthread_join(worker->thread, NULL);
+		worker->pool = pool;
+		worker->number = i;
+		worker->state = WORKER_RUNNING;
+		add_sequential(&pool->workers, 1);
+		started = start_thread(&worker->thread, worker_main, worker) == 0;
+		if (!started) {
+			subtract_sequential(&pool->workers, 1);
+			worker->state = WORKER_NONE;
+		}
+		break;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return started;
+}
+
+/*
+ * One thread more: a sleeping one, else a new one. It is counted as awake from now on; what it gets
+ * is a token, which a new thread finds when it first goes to sleep.
+ */
+static void wake_or_start(struct pool *pool)
+{
+	struct async_syscall_control *control = pool->control;
+	__u32 tokens = load_sequential(&control->doorbell);
+
+	if (load_sequential(&control->sleepers) <= tokens &&
+	    load_sequential(&pool->workers) >= pool->max_workers && tokens != 0)
+		return; /* all are at work, and the first to finish finds a token */
+	add_sequential(&control->awake, 1);
+	pool->executor->ring(pool->handle);
+	/* A thread that is about to leave takes itself off the sleepers, and then looks for a token. */
+	if (load_sequential(&control->sleepers) == 0)
+		start_worker(pool);
+}
+
+static void write_off_awake(struct async_syscall_control *control)
+{
+	__u32 awake = load_sequential(&control->awake);
+	__u32 next_epoch = (awake >> AWAKE_EPOCH_SHIFT) + 1;
+
+	/* Where somebody joins or leaves meanwhile, not everybody is stuck. */
+	if ((awake & AWAKE_COUNT) != 0)
+		compare_and_swap(&control->awake, &awake, next_epoch << AWAKE_EPOCH_SHIFT);
+}
+
+/* Processor time of all exec threads, in nanoseconds. */
+static int64_t processor_time(struct pool *pool)
+{
+	int64_t sum = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	for (uint32_t i = 0; i < pool->max_workers; i++) {
+		struct timespec used;
+		clockid_t clock;
+
+		/* The lock keeps a thread that has just left from being joined: its clock is there. */
+		if (pool->worker[i].state != WORKER_RUNNING)
+			continue;
+		if (pthread_getcpuclockid(pool->worker[i].thread, &clock) == 0 &&
+		    clock_gettime(clock, &used) == 0)
+			sum += (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return sum;
+}
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* What the watch saw on its last look. */
+struct look {
+	__u64 head;
+	__u64 tail;
+	int64_t when;
+	int64_t processor_time; /* -1: not asked, there was nothing to explain */
+};
+
+static struct look look_at(struct async_syscall_control *control)
+{
+	struct look look = {.processor_time = -1};
+
+	look.head = load_sequential(&control->pending_head);
+	look.tail = load_sequential(&control->pending_tail);
+	look.when = now();
+	return look;
+}
+
+/* Whether another thread would help, though requests are being claimed. */
+static bool waits_in_kernel(struct pool *pool, const struct look *before, struct look *present)
+{
+	int64_t elapsed = present->when - before->when;
+
+	present->processor_time = processor_time(pool);
+	if (before->processor_time < 0)
+		return false;
+	return (present->processor_time - before->processor_time) * 4 <
+	       elapsed * 3 * pool->busy_processors;
+}
+
+static void watch_until_quiet(struct pool *pool)
+{
+	static const struct timespec interval = {.tv_nsec = LOOK_NANOSECONDS};
+	struct async_syscall_control *control = pool->control;
+	struct look before = look_at(control);
+	uint32_t quiet = 0;
+	uint32_t stuck = 0;
+
+	while (quiet < QUIET_LOOKS) {
+		struct look present;
+
+		futex_wait(&control->watching, WATCH_AWAKE, &interval);
+		if (load_acquire(&control->watching) == WATCH_STOPPED)
+			return;
+		present = look_at(control);
+		quiet = present.tail == before.tail ? quiet + 1 : 0;
+
+		if (present.head >= before.tail) { /* nobody has waited for a whole look */
+			stuck = 0;
+		} else if (present.head == before.head) {
+			uint32_t more = 1u << (stuck < 6 ? stuck : 6);
+
+			quiet = 0;
+			stuck++;
+			write_off_awake(control);
+			for (uint32_t i = 0; i < more && i < present.tail - present.head; i++)
+				wake_or_start(pool);
+			add_relaxed(&pool->reinforcements, 1);
+		} else {
+			quiet = 0;
+			stuck = 0;
+			if (waits_in_kernel(pool, &before, &present)) {
+				wake_or_start(pool);
+				add_relaxed(&pool->reinforcements, 1);
+			}
+		}
+		before = present;
+	}
+	/* Nothing to do for a while. Who is still awake is in a call that takes long. */
+	write_off_awake(control);
+}
+
+static void *watch_main(void *argument)
+{
+	struct pool *pool = argument;
+	__u32 *watching = &pool->control->watching;
+
+	prctl(PR_SET_NAME, "asyncsys-watch");
+	prctl(PR_SET_TIMERSLACK, 1000UL);
+	while (load_acquire(watching) != WATCH_STOPPED) {
+		__u32 awake = WATCH_AWAKE;
+
+		watch_until_quiet(pool);
+		if (!compare_and_swap(watching, &awake, (__u32)WATCH_ASLEEP))
+			break;
+		/* A request that came before the store found the watch awake, and told nobody. */
+		if (!ring_is_empty(pool->control)) {
+			__u32 asleep = WATCH_ASLEEP;
+
+			compare_and_swap(watching, &asleep, (__u32)WATCH_AWAKE);
+			continue;
+		}
+		while (load_acquire(watching) == WATCH_ASLEEP)
+			futex_wait(watching, WATCH_ASLEEP, NULL);
+	}
+	return NULL;
+}
+
+static void call_watch(struct pool *pool)
+{
+	__u32 asleep = WATCH_ASLEEP;
+
+	if (!compare_and_swap(&pool->control->watching, &asleep, (__u32)WATCH_AWAKE))
+		return;
+	if (pool->has_watch) {
+		futex_wake(&pool->control->watching, 1);
+		return;
+	}
+	pthread_mutex_lock(&pool->lock);
+	pool->has_watch = start_thread(&pool->watch, watch_main, pool) == 0;
+	pthread_mutex_unlock(&pool->lock);
+	/* Without one, the next request tries again. */
+	if (!pool->has_watch)
+		store_release(&pool->control->watching, (__u32)WATCH_ASLEEP);
+}
+
+int pool_ring(struct pool *pool)
+{
+	struct async_syscall_control *control = pool->control;
+	__u64 tail = load_sequential(&control->pending_tail);
+	__u64 waiting = tail - load_sequential(&control->pending_head);
+	bool rung = false;
+
+	if (waiting == 0)
+		return false;
+	if ((load_sequential(&control->awake) & AWAKE_COUNT) == 0) {
+		wake_or_start(pool);
+		if (load_sequential(&pool->workers) == 0) {
+			write_off_awake(control);
+			return -EAGAIN;
+		}
+		rung = true;
+		if (waiting == 1)
+			return true; /* nothing stands behind it */
+	}
+	if (load_relaxed(&control->watching) == WATCH_ASLEEP)
+		call_watch(pool);
+	return rung;
+}
+
+struct pool *pool_open(struct async_syscall_control *control,
+                       const struct async_syscall_executor *executor, void *handle,
+                       uint32_t max_workers, uint32_t idle_milliseconds)
+{
+	struct pool *pool = calloc(1, sizeof *pool + max_workers * sizeof pool->worker[0]);
+	int processors = get_nprocs();
+
+	if (pool == NULL)
+		return NULL;
+	pool->control = control;
+	pool->executor = executor;
+	pool->handle = handle;
+	pool->max_workers = max_workers;
+	pool->idle_milliseconds = idle_milliseconds;
+	pool->busy_processors = processors > 1 ? (uint32_t)processors - 1 : 1;
+	pthread_mutex_init(&pool->lock, NULL);
+	return pool;
+}
+
+uint32_t pool_workers(const struct pool *pool)
+{
+	return load_relaxed(&pool->workers);
+}
+
+uint64_t pool_reinforcements(const struct pool *pool)
+{
+	return load_relaxed(&pool->reinforcements);
+}
+
+void pool_close(struct pool *pool)
+{
+	/* The watch first: it starts threads. */
+	store_release(&pool->control->watching, (__u32)WATCH_STOPPED);
+	if (pool->has_watch) {
+		futex_wake(&pool->control->watching, 1);
+		pthread_join(pool->watch, NULL);
+	}
+	for (uint32_t i = 0; i < pool->max_workers; i++)
+		pool->executor->ring(pool->handle);
+	for (uint32_t i = 0; i < pool->max_workers; i++)
+		if (pool->worker[i].state != WORKER_NONE)
+			pthread_join(pool->worker[i].thread, NULL);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+void pool_forget(struct pool *pool)
+{
+	free(pool);
+}
