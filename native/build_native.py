@@ -50,12 +50,12 @@ def builder(extra_compile_args: list[str] | None = None) -> FFI:
     """The FFI of the binding; setuptools compiles what it describes."""
     ffi = FFI()
     ffi.cdef(KERNEL_TYPES)
-    for header in ("include/async_syscall.h", "table.h"):
+    for header in ("include/async_syscall.h", "exec.h", "table.h"):
         ffi.cdef(declarations(NATIVE / header))
     ffi.cdef(syscalls_table.cdef())
     ffi.set_source(
         "_asyncsys_loop",
-        '#include "async_syscall.h"\n#include "table.h"\n#include "syscall_table.h"\n'
+        '#include "async_syscall.h"\n#include "exec.h"\n#include "table.h"\n#include "syscall_table.h"\n'
         + syscalls_table.generate_c(),
         sources=[os.path.relpath(NATIVE / source) for source in SOURCES],
         depends=[os.path.relpath(path) for path in sorted(NATIVE.glob("**/*.h"))],

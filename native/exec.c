@@ -73,7 +73,7 @@ int async_syscall_init(void *address, uint32_t slots, int event_fd)
 	return 0;
 }
 
-int64_t do_syscall(uint32_t num, const uint64_t arg[ASYNC_SYSCALL_MAX_ARGUMENTS])
+int64_t do_syscall(uint32_t num, const uint64_t arg[6])
 {
 	long ret = syscall((long)num, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 

@@ -28,6 +28,7 @@ struct table_view table_view(void *address);
 #define RUNNER_SIGNALLING 0x80000000u
 #define RUNNER_SIGNALLED 0x40000000u
 
+/* cffi reads from here on. */
 /*
  * Lays a table of `slots` slots out in the process's own memory at `address` (zeroed, aligned to a
  * cache line, ASYNC_SYSCALL_TABLE_BYTES(slots) long). Completions are told to event_fd.
@@ -42,7 +43,8 @@ int async_syscall_init(void *address, uint32_t slots, int event_fd);
 int async_syscall_exec(void *address, uint32_t idle_milliseconds);
 
 /* Runs one system call: its result, or -errno. */
-int64_t do_syscall(uint32_t num, const uint64_t arg[ASYNC_SYSCALL_MAX_ARGUMENTS]);
+int64_t do_syscall(uint32_t num, const uint64_t arg[6]);
+/* cffi stops reading here. */
 
 /* Lets one sleeping exec thread go, or the next that would sleep. */
 void exec_ring_doorbell(struct async_syscall_control *control);
