@@ -202,13 +202,14 @@ build/c/$(VARIANT)/tests/%: native/tests/%.c $(c_objects) $(filter %.h,$(c_files
 
 # ---- pytest: one run per CPython, executor and base loop --------------------------------------------------------------
 
-executors = $(shell $(python) -m asyncsys_loop --json | $(python) -c \
-    'import json, sys; print(*(e["name"] for e in json.load(sys.stdin)["executors"] if e["available"]))')
+executors = $(shell $(python) -m asyncsys_loop --json | $(python) -c 'import json, sys; \
+    print(*(name for name, found in json.load(sys.stdin)["executors"].items() if found["usable"]))')
 pytest_matrix = $(foreach v,$(versions),$(foreach e,$(executors),$(foreach b,uvloop asyncio,pytest-$(v)-$(e)-$(b))))
 
 .PHONY: pytest_steps
 pytest_steps:
 	@$(if $(executors),,echo "no executor is available: run $(python) -m asyncsys_loop"; exit 1)
+	@$(python) -m asyncsys_loop | sed -n 's/^  - /NOT TESTED: /p'
 	@$(MAKE) $(pytest_matrix) BROWSER=$(firstword $(pytest_matrix))
 
 pytest-%: words = $(subst -, ,$@)
