@@ -1,7 +1,7 @@
 """`python -m asyncsys_loop`: what would run here, and why.
 
-    python -m asyncsys_loop           for people
-    python -m asyncsys_loop --json    for programs, one object
+python -m asyncsys_loop           for people
+python -m asyncsys_loop --json    for programs, one object
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def report() -> dict[str, Any]:
         },
         "bases": {name: _base(name) for name in BASES},
         "environment": {
-            name: os.environ[name] for name in ("ASYNCSYS_EXECUTOR", "ASYNCSYS_BASE") if name in os.environ
+            name: os.environ[name]
+            for name in ("ASYNCSYS_EXECUTOR", "ASYNCSYS_BASE")
+            if name in os.environ
         },
         "features": _features(),
         "versions": {

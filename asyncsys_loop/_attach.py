@@ -135,7 +135,7 @@ def attach(loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> Non
         raise TypeError(f"loop must be an asyncio event loop, not {type(loop).__name__}")
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
-        raise TypeError(f"attach() has no option named {sorted(unknown)[0]!r}")
+        raise TypeError(f"attach() has no option named {min(unknown)!r}")
     if engine_of(loop) is not None:
         raise RuntimeError(
             "this loop has an engine already: attach() comes before the first call, "

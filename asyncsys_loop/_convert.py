@@ -80,9 +80,7 @@ def memoryview_of(buffer: Any) -> memoryview:
     try:
         view = memoryview(buffer)
     except TypeError:
-        raise TypeError(
-            f"a bytes-like object is required, not {type(buffer).__name__!r}"
-        ) from None
+        raise TypeError(f"a bytes-like object is required, not {type(buffer).__name__!r}") from None
     if not view.c_contiguous:
         raise BufferError("memoryview: underlying buffer is not C-contiguous")
     return view
@@ -90,6 +88,8 @@ def memoryview_of(buffer: Any) -> memoryview:
 
 def c_int(value: object) -> int:
     """Return an int that fits C's."""
+    if type(value) is int and -0x80000000 <= value <= 0x7FFFFFFF:
+        return value
     number = index(value)  # type: ignore[arg-type]
     if -INT_MAX - 1 <= number <= INT_MAX:
         return number
@@ -98,6 +98,8 @@ def c_int(value: object) -> int:
 
 def off_t(value: object) -> int:
     """Return an int that fits an offset."""
+    if type(value) is int and 0 <= value <= 0x7FFFFFFFFFFFFFFF:
+        return value
     number = index(value)  # type: ignore[arg-type]
     if -LONG_MAX - 1 <= number <= LONG_MAX:
         return number
@@ -153,9 +155,7 @@ def path_bytes(
     """Return a path as the kernel takes it. (A bytes object ends with a NUL in memory.)"""
     if not isinstance(path, str | bytes):
         if not hasattr(type(path), "__fspath__"):
-            raise TypeError(
-                f"{function}: {name} should be {allowed}, not {type(path).__name__}"
-            )
+            raise TypeError(f"{function}: {name} should be {allowed}, not {type(path).__name__}")
         path = os.fspath(path)
     encoded = os.fsencode(path)
     if 0 in encoded:

@@ -3,13 +3,13 @@
 Theory of operation
 ===================
 
-A coroutine that wants a system call gives its number and six integers to `Engine.call()`. That takes a
-free slot, writes the request (NONE -> HASCALL), and awaits an ordinary future of the loop. The first
-request of a tick schedules one callback that rings the doorbell for all of them. An exec thread
-runs the calls, without the GIL. The first completion makes an eventfd readable; the loop's reader
-then takes everything that is complete in one C call, sets the futures, and so frees the slots.
-While completions keep coming, the engine looks again in each tick by itself, and the executor writes no
-eventfd: a busy loop is told nothing that it finds out anyway.
+A coroutine that wants a system call gives its number and six integers to `Engine.call()`. That
+takes a free slot, writes the request (NONE -> HASCALL), and awaits an ordinary future of the loop.
+The first request of a tick schedules one callback that rings the doorbell for all of them. An exec
+thread runs the calls, without the GIL. The first completion makes an eventfd readable; the loop's
+reader then takes everything that is complete in one C call, sets the futures, and so frees the
+slots. While completions keep coming, the engine looks again in each tick by itself, and the
+executor writes no eventfd: a busy loop is told nothing that it finds out anyway.
 
 Nothing here is locked. The engine belongs to the thread of its loop; what is shared with exec
 threads lives in the table (native/include/async_syscall.h).
@@ -29,8 +29,8 @@ Cancellation settles first
 ==========================
 
 asyncio cancels a future at once and then tells the coroutine. But the call is still in the table,
-and its exec thread may write into the buffer at any moment. So `call()` catches the cancellation, and
-withdraws the call if nobody has claimed it. Otherwise it interrupts the call, awaits its end,
+and its exec thread may write into the buffer at any moment. So `call()` catches the cancellation,
+and withdraws the call if nobody has claimed it. Otherwise it interrupts the call, awaits its end,
 and only then lets CancelledError go on. Further cancellations meanwhile change nothing: it is
 already on its way out.
 """
@@ -73,6 +73,7 @@ CLOSE_PATIENCE: Final = 5.0
 _abandoned: list[Any] = []
 
 _submit = lib.async_syscall_submit
+_submit_memory = lib.async_syscall_submit_memory
 _ring = lib.async_syscall_ring
 _reap = lib.async_syscall_reap
 _withdraw = lib.async_syscall_withdraw
@@ -132,10 +133,11 @@ def close_descriptor(result: int, _kept: object) -> None:
 class _Queued:
     """A call that waits for a free slot."""
 
-    __slots__ = ("arguments", "call", "slot")
+    __slots__ = ("arguments", "call", "slot", "submit")
 
-    def __init__(self, call: Call, arguments: tuple[int, ...]) -> None:
+    def __init__(self, call: Call, submit: Any, arguments: tuple[Any, ...]) -> None:
         self.call = call
+        self.submit = submit
         self.arguments = arguments
         self.slot = -1  # none yet
 
@@ -190,7 +192,7 @@ class Engine:
         self,
         number: int,
         a0: int = 0,
-        a1: int = 0,
+        a1: Any = 0,
         a2: int = 0,
         a3: int = 0,
         a4: int = 0,
@@ -204,8 +206,9 @@ class Engine:
 
         Args:
             number: number of the system call. It isn't checked here.
-            a0: first of six arguments: integers from 0 to 2**64 - 1. Pointers are
-                addresses of memory that stays where it is as long as `keep` lives.
+            a0: first of six arguments: integers of 64 bits with a sign. A pointer is the address of
+                memory that stays where it is as long as `keep` lives; for a1, which is where most
+                calls have theirs, it may be that memory itself, which is quicker.
             keep: what must stay alive until the call has ended.
             discard: called with the result and `keep` where the call ran and its caller doesn't
                 learn of it. Must not block.
@@ -217,10 +220,8 @@ class Engine:
         """
         future = self._create_future()
         call = (future, keep, discard)
-        if self._queue:
-            slot = -EAGAIN
-        else:
-            slot = _submit(self._table, number, a0, a1, a2, a3, a4, a5)
+        submit = _submit if type(a1) is int else _submit_memory
+        slot = -EAGAIN if self._queue else submit(self._table, number, a0, a1, a2, a3, a4, a5)
         queued = None
         if slot >= 0:
             self._calls[slot] = call
@@ -228,12 +229,12 @@ class Engine:
                 self._ring_scheduled = True
                 self._call_soon(self._ring)
         elif slot == -EAGAIN:
-            queued = _Queued(call, (number, a0, a1, a2, a3, a4, a5))
+            queued = _Queued(call, submit, (number, a0, a1, a2, a3, a4, a5))
             self._queue[queued] = None
         else:
             raise self._unusable()
         try:
-            return await future
+            result: int = await future
         except GeneratorExit:
             # The coroutine was closed or collected: nothing can be awaited any more.
             self._disown(call, slot, queued, must_run)
@@ -241,12 +242,11 @@ class Engine:
         except BaseException:
             await self._settle(call, slot, queued, must_run)
             raise
+        return result
 
     # Cancellation
 
-    async def _settle(
-        self, call: Call, slot: int, queued: _Queued | None, must_run: bool
-    ) -> None:
+    async def _settle(self, call: Call, slot: int, queued: _Queued | None, must_run: bool) -> None:
         """Return when a call whose caller was cancelled is out of the table, and undone."""
         future, keep, discard = call
         self._cancelled += 1
@@ -308,9 +308,7 @@ class Engine:
         if self._closed or self._calls[slot] is not call:
             return
         _interrupt(self._table, slot)
-        self._loop.call_later(
-            repeat, self._interrupt, call, slot, min(repeat * 2, LONGEST_REPEAT)
-        )
+        self._loop.call_later(repeat, self._interrupt, call, slot, min(repeat * 2, LONGEST_REPEAT))
 
     def _undo(self, call: Call, result: int) -> None:
         """A call ended whose future was cancelled before."""
@@ -369,7 +367,7 @@ class Engine:
         queue = self._queue
         while queue:
             queued = next(iter(queue))
-            slot = _submit(self._table, *queued.arguments)
+            slot = queued.submit(self._table, *queued.arguments)
             if slot < 0:
                 break
             del queue[queued]
@@ -393,8 +391,8 @@ class Engine:
         """End the exec threads and free the table.
 
         Calls that nobody has claimed never run; the others are interrupted, and what they return is
-        undone. Where a call can't be interrupted (a server that doesn't answer, say), this waits for
-        it for some seconds, and then leaves its thread and its memory behind, with a
+        undone. Where a call can't be interrupted (a server that doesn't answer, say), this waits
+        for it for some seconds, and then leaves its thread and its memory behind, with a
         ResourceWarning.
         """
         if self._closed:
@@ -472,4 +470,3 @@ class Engine:
             wakeups=self._wakeups,
             sleeps=counted.sleeps,
         )
-

@@ -51,7 +51,9 @@ def probe(name: str) -> Executor:
         if failed is None:
             return Executor(name, True, "native threads of this process, syscall(2)")
         return Executor(name, False, f"no table: {failed}")
-    raise ValueError(f"no executor is named {name!r}: choose from 'auto', " + ", ".join(map(repr, NAMES)))
+    raise ValueError(
+        f"no executor is named {name!r}: choose from 'auto', " + ", ".join(map(repr, NAMES))
+    )
 
 
 def choose(name: str) -> str:

@@ -11,7 +11,7 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from ._attach import Options, make_engine
+from ._attach import Options, engine_of, make_engine
 from ._syscall import syscall
 
 if TYPE_CHECKING:
@@ -19,14 +19,21 @@ if TYPE_CHECKING:
 
     from ._engine import Engine
 
-__all__ = ["BASES", "default_base", "new_event_loop", "run"]
+__all__ = ["BASES", "EventLoop", "default_base", "new_event_loop", "run"]
 
 BASES = ("uvloop", "asyncio")
 
 _Result = TypeVar("_Result")
 
 
-class _WithEngine:
+# For type checkers a loop; at run time the base comes second, and does all that a loop does.
+if TYPE_CHECKING:
+    _Loop = asyncio.AbstractEventLoop
+else:
+    _Loop = object
+
+
+class EventLoop(_Loop):
     """What our loops have beside their base."""
 
     _asyncsys_engine: Engine
@@ -34,16 +41,17 @@ class _WithEngine:
     def __init__(self, **options: Unpack[Options]) -> None:
         super().__init__()
         try:
-            make_engine(self, **options)  # type: ignore[arg-type]
+            make_engine(self, **options)
         except BaseException:
-            super().close()  # type: ignore[misc]
+            super().close()
             raise
 
     def close(self) -> None:
-        engine = getattr(self, "_asyncsys_engine", None)
-        if engine is not None and not self.is_running():  # type: ignore[attr-defined]
+        """Close the engine, then the loop: calls in flight are ended first."""
+        engine = engine_of(self)
+        if engine is not None and not self.is_running():
             engine.close()
-        super().close()  # type: ignore[misc]
+        super().close()
 
     async def syscall(self, number: int | str, /, *args: Any) -> int:
         """As asyncsys_loop.syscall(), for this loop, which must be the running one."""
@@ -55,25 +63,25 @@ class _WithEngine:
         return await syscall(number, *args)
 
 
-class SelectorEventLoop(_WithEngine, asyncio.SelectorEventLoop):
+class SelectorEventLoop(EventLoop, asyncio.SelectorEventLoop):
     """asyncio.SelectorEventLoop with an engine."""
 
 
-def _uvloop_class() -> type[asyncio.AbstractEventLoop]:
+def _uvloop_class() -> type[EventLoop]:
     from ._loop_uvloop import UvloopEventLoop  # noqa: PLC0415  (uvloop is optional, and slow to load)
 
     return UvloopEventLoop
 
 
 def default_base() -> str:
-    """Return the base that is taken where none is named: ASYNCSYS_BASE, else uvloop if it's there."""
+    """Return the base where none is named: ASYNCSYS_BASE, else uvloop if it is installed."""
     base = os.environ.get("ASYNCSYS_BASE")
     if base:
         return base
     return "uvloop" if find_spec("uvloop") is not None else "asyncio"
 
 
-def new_event_loop(*, base: str | None = None, **options: Unpack[Options]) -> asyncio.AbstractEventLoop:
+def new_event_loop(*, base: str | None = None, **options: Unpack[Options]) -> EventLoop:
     """Make an event loop that can await system calls: the loop_factory of Runner, uvicorn, anyio.
 
     Args:
@@ -101,7 +109,7 @@ def new_event_loop(*, base: str | None = None, **options: Unpack[Options]) -> as
         cls = _uvloop_class()
     except ImportError as error:
         raise ImportError(
-            "base 'uvloop' needs uvloop: pip install 'asyncsys-loop[uvloop]', or take base='asyncio'"
+            "base='uvloop' needs uvloop: pip install 'asyncsys-loop[uvloop]', or base='asyncio'"
         ) from error
     return cls(**options)
 

@@ -2,10 +2,11 @@
 
 import uvloop
 
-from ._loop import _WithEngine
+from ._loop import EventLoop
 
 __all__ = ["UvloopEventLoop"]
 
 
-class UvloopEventLoop(_WithEngine, uvloop.Loop):
+# uvloop's own annotations differ from asyncio's.
+class UvloopEventLoop(EventLoop, uvloop.Loop):  # type: ignore[misc]
     """uvloop.Loop with an engine."""

@@ -33,7 +33,7 @@ def _warn(name: str) -> None:
         )
 
 
-class EventLoopPolicy(_DefaultEventLoopPolicy):  # type: ignore[misc, valid-type]
+class EventLoopPolicy(_DefaultEventLoopPolicy):
     """A policy whose loops can await system calls.
 
     Args:

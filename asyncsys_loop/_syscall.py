@@ -124,10 +124,13 @@ def _pointer(
     if isinstance(value, str) or hasattr(type(value), "__fspath__"):
         raise TypeError(f"{where} must be {_wanted(kind)}, not {type(value).__name__}")
     try:
+        if kind == "any" and memoryview(value).readonly:
+            # Nobody knows whether the kernel writes to it, and nobody may see it if it does.
+            value = bytearray(value)
         memory = writable(value) if kind in {"out", "inout"} else readable(value)
-    except TypeError as error:
-        raise TypeError(f"{where} must be {_wanted(kind)}: {error}") from None
-    needed = argument.minimum_bytes(args)
+        needed = argument.minimum_bytes(args)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{where} must be {_wanted(kind)}: {error}") from None
     if len(memory) < needed:
         raise ValueError(
             f"{where} is a buffer of {len(memory)} bytes, and the kernel would "

@@ -1,4 +1,4 @@
-"""Awaitable twins of functions of `os`: the same names, arguments, results, errors and audit events.
+"""Awaitable twins of functions of `os`: names, arguments, results, errors and audit events alike.
 
 Each of them runs as a system call in the table of the running loop. What holds for all of them:
 
@@ -26,17 +26,41 @@ from typing import TYPE_CHECKING, Any, AnyStr, Final, overload
 from ._attach import running_engine as _running_engine
 from ._convert import (
     address as _address,
+)
+from ._convert import (
     allocate as _allocate,
+)
+from ._convert import (
     c_int as _c_int,
+)
+from ._convert import (
     dir_descriptor as _dir_descriptor,
+)
+from ._convert import (
     fildes as _fildes,
+)
+from ._convert import (
     off_t as _off_t,
+)
+from ._convert import (
     os_error as _os_error,
+)
+from ._convert import (
     path_bytes as _path_bytes,
+)
+from ._convert import (
     path_descriptor as _path_descriptor,
+)
+from ._convert import (
     readable as _readable,
+)
+from ._convert import (
     ssize_t as _ssize_t,
+)
+from ._convert import (
     taken as _taken,
+)
+from ._convert import (
     writable as _writable,
 )
 from ._engine import close_descriptor as _close_descriptor
@@ -109,7 +133,7 @@ def _audit_dir_fd(dir_fd: Any) -> int:
 # Descriptors
 
 
-async def open(  # noqa: A001  (the name is that of os.open)
+async def open(
     path: StrOrBytesPath, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
 ) -> int:
     """Open a file, and return its descriptor, which isn't inheritable. open(2), os.open().
@@ -122,7 +146,7 @@ async def open(  # noqa: A001  (the name is that of os.open)
     result = await _running_engine().call(
         _OPENAT,
         _dir_descriptor(dir_fd),
-        _address(memory),
+        memory,
         _c_int(flags) | _os.O_CLOEXEC,
         _c_int(mode),
         keep=memory,
@@ -182,6 +206,8 @@ async def fdatasync(fd: Any) -> None:
 
 
 def _checked_length(length: object) -> int:
+    if type(length) is int and 0 <= length <= 0x7FFFF000:
+        return length
     number = _ssize_t(length)
     if number < 0:
         raise _os_error(-_EINVAL)
@@ -192,17 +218,17 @@ async def read(fd: int, length: int, /) -> bytes:
     """Read at most `length` bytes; b"" at the end of the file. read(2), os.read()."""
     fd, length = _c_int(fd), _checked_length(length)
     memory = _allocate(length)
-    result = await _running_engine().call(_READ, fd, _address(memory), length, keep=memory)
+    result = await _running_engine().call(_READ, fd, memory, length, keep=memory)
     if result < 0:
         raise _os_error(result)
     return _taken(memory, result)
 
 
 async def pread(fd: int, length: int, offset: int, /) -> bytes:
-    """Read at most `length` bytes from `offset` on. The position of fd stays. pread(2), os.pread()."""
+    """Read at most `length` bytes from `offset` on; fd keeps its position. pread(2), os.pread()."""
     fd, length, offset = _c_int(fd), _checked_length(length), _off_t(offset)
     memory = _allocate(length)
-    result = await _running_engine().call(_PREAD, fd, _address(memory), length, offset, keep=memory)
+    result = await _running_engine().call(_PREAD, fd, memory, length, offset, keep=memory)
     if result < 0:
         raise _os_error(result)
     return _taken(memory, result)
@@ -216,7 +242,7 @@ async def readinto(fd: int, buffer: Buffer, /) -> int:
     fd = _c_int(fd)
     memory = _writable(buffer)
     length = min(len(memory), _MOST)
-    result = await _running_engine().call(_READ, fd, _address(memory), length, keep=memory)
+    result = await _running_engine().call(_READ, fd, memory, length, keep=memory)
     if result < 0:
         raise _os_error(result)
     return result
@@ -227,7 +253,7 @@ async def preadinto(fd: int, buffer: Buffer, offset: int, /) -> int:
     fd, offset = _c_int(fd), _off_t(offset)
     memory = _writable(buffer)
     length = min(len(memory), _MOST)
-    result = await _running_engine().call(_PREAD, fd, _address(memory), length, offset, keep=memory)
+    result = await _running_engine().call(_PREAD, fd, memory, length, offset, keep=memory)
     if result < 0:
         raise _os_error(result)
     return result
@@ -238,7 +264,7 @@ async def write(fd: int, data: Buffer, /) -> int:
     fd = _c_int(fd)
     memory = _readable(data)
     length = min(len(memory), _MOST)
-    result = await _running_engine().call(_WRITE, fd, _address(memory), length, keep=memory)
+    result = await _running_engine().call(_WRITE, fd, memory, length, keep=memory)
     if result < 0:
         raise _os_error(result)
     return result
@@ -249,9 +275,7 @@ async def pwrite(fd: int, data: Buffer, offset: int, /) -> int:
     fd, offset = _c_int(fd), _off_t(offset)
     memory = _readable(data)
     length = min(len(memory), _MOST)
-    result = await _running_engine().call(
-        _PWRITE, fd, _address(memory), length, offset, keep=memory
-    )
+    result = await _running_engine().call(_PWRITE, fd, memory, length, offset, keep=memory)
     if result < 0:
         raise _os_error(result)
     return result
@@ -319,7 +343,7 @@ async def _statx(descriptor: int, name: bytes, flags: int, shown: Any) -> _os.st
     result = await _running_engine().call(
         _STATX,
         descriptor,
-        _address(path),
+        path,
         flags | _AT_NO_AUTOMOUNT,
         _STATX_BASIC_STATS,
         _address(memory),
@@ -368,7 +392,7 @@ async def listdir(path: _os.PathLike[AnyStr]) -> list[AnyStr]: ...
 @overload
 async def listdir(path: int | None = None) -> list[str]: ...
 async def listdir(path: Any = None) -> list[Any]:
-    """List the names in a directory, in no order, without "." and "..". getdents64(2), os.listdir().
+    """List a directory: its names in no order, without "." and "..". getdents64(2), os.listdir().
 
     Args:
         path: a path, or a descriptor of a directory (whose position is at its beginning
@@ -395,7 +419,7 @@ async def listdir(path: Any = None) -> list[Any]:
     descriptor = await _running_engine().call(
         _OPENAT,
         _AT_FDCWD,
-        _address(memory),
+        memory,
         _os.O_RDONLY | _os.O_DIRECTORY | _os.O_CLOEXEC | _os.O_NONBLOCK,
         keep=memory,
         discard=_close_descriptor,
@@ -416,7 +440,7 @@ async def _names(descriptor: int, shown: Any) -> list[bytes]:
     memory = _allocate(_LISTDIR_BYTES)
     while True:
         result = await _running_engine().call(
-            _GETDENTS, descriptor, _address(memory), _LISTDIR_BYTES, keep=memory
+            _GETDENTS, descriptor, memory, _LISTDIR_BYTES, keep=memory
         )
         if result < 0:
             raise _os_error(result, shown)
@@ -441,9 +465,7 @@ async def mkdir(path: StrOrBytesPath, mode: int = 0o777, *, dir_fd: int | None =
     directory = _dir_descriptor(dir_fd)
     _sys.audit("os.mkdir", path, mode, _audit_dir_fd(dir_fd))
     memory = _readable(name)
-    result = await _running_engine().call(
-        _MKDIRAT, directory, _address(memory), mode, keep=memory
-    )
+    result = await _running_engine().call(_MKDIRAT, directory, memory, mode, keep=memory)
     if result < 0:
         raise _os_error(result, path)
 
@@ -453,9 +475,7 @@ async def _unlinkat(event: str, function: str, path: Any, dir_fd: Any, flags: in
     directory = _dir_descriptor(dir_fd)
     _sys.audit(event, path, _audit_dir_fd(dir_fd))
     memory = _readable(name)
-    result = await _running_engine().call(
-        _UNLINKAT, directory, _address(memory), flags, keep=memory
-    )
+    result = await _running_engine().call(_UNLINKAT, directory, memory, flags, keep=memory)
     if result < 0:
         raise _os_error(result, path)
 
@@ -490,7 +510,7 @@ async def rename(
     result = await _running_engine().call(
         _RENAMEAT,
         old_directory,
-        _address(old_memory),
+        old_memory,
         new_directory,
         _address(new_memory),
         0,

@@ -25,7 +25,8 @@
 #define add_relaxed(address, value) __atomic_fetch_add((address), (value), __ATOMIC_RELAXED)
 #define add_sequential(address, value) __atomic_fetch_add((address), (value), __ATOMIC_SEQ_CST)
 #define subtract_sequential(address, value) __atomic_fetch_sub((address), (value), __ATOMIC_SEQ_CST)
-#define exchange_sequential(address, value) __atomic_exchange_n((address), (value), __ATOMIC_SEQ_CST)
+#define exchange_sequential(address, value)                                                        \
+	__atomic_exchange_n((address), (value), __ATOMIC_SEQ_CST)
 
 /* Where it fails, *expected holds what stands there instead. */
 #define compare_and_swap(address, expected, desired)                                               \

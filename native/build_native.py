@@ -1,8 +1,8 @@
 """Builds `_asyncsys_loop`, the cffi binding of the C library.
 
-Nothing is declared here a second time. What Python sees is what stands between the marks "cffi reads
-from here on" and "cffi stops reading here" in the C headers, with the preprocessor run over it; and
-the table of system calls is generated from syscalls.tbl.
+Nothing is declared here a second time. What Python sees is what stands between the marks "cffi
+reads from here on" and "cffi stops reading here" in the C headers, with the preprocessor run over
+it; and the table of system calls is generated from syscalls.tbl.
 """
 
 import os
@@ -20,6 +20,7 @@ sys.path.insert(0, str(NATIVE))
 import syscalls_table  # noqa: E402  (it stands beside this file, which isn't a package)
 
 SOURCES = ["table.c", "exec.c", "pool.c", "executor_threads.c"]
+HEADERS = ["include/async_syscall.h", "exec.h", "table.h"]
 BEGIN, END = "/* cffi reads from here on", "/* cffi stops reading here. */"
 
 # cffi doesn't know the kernel's names for the integers of fixed size.
@@ -50,12 +51,12 @@ def builder(extra_compile_args: list[str] | None = None) -> FFI:
     """The FFI of the binding; setuptools compiles what it describes."""
     ffi = FFI()
     ffi.cdef(KERNEL_TYPES)
-    for header in ("include/async_syscall.h", "exec.h", "table.h"):
+    for header in HEADERS:
         ffi.cdef(declarations(NATIVE / header))
     ffi.cdef(syscalls_table.cdef())
     ffi.set_source(
         "_asyncsys_loop",
-        '#include "async_syscall.h"\n#include "exec.h"\n#include "table.h"\n#include "syscall_table.h"\n'
+        "".join(f'#include "{header}"\n' for header in (*HEADERS, "syscall_table.h"))
         + syscalls_table.generate_c(),
         sources=[os.path.relpath(NATIVE / source) for source in SOURCES],
         depends=[os.path.relpath(path) for path in sorted(NATIVE.glob("**/*.h"))],

@@ -9,15 +9,17 @@
  * thread (the watch) looks at the ring every half millisecond. Where a request that it saw on the
  * last look is still there:
  *
+ *   enough threads are runnable   the processors are busy, with them or with others: one more would
+ *                                 not help. (Enough is one less than there are processors: the
+ *                                 loop, whose completions these are, needs one too.)
  *   nothing was claimed since     every awake thread is stuck in its call. They are written off
  *                                 (see `awake` in async_syscall.h), and others are woken or started:
  *                                 one, and twice as many each time that it doesn't help.
- *   something was claimed, but    the threads wait in the kernel, say for a disk: one more keeps
- *   little processor time used    more requests in flight.
- *   something was claimed, and    the processors are busy: another thread would not help. (One
- *   processor time used           is left to the loop, whose completions these are.)
+ *   something was claimed         the threads wait in the kernel now and then, say for a disk: one
+ *                                 more keeps more requests in flight.
  *
- * The watch sleeps, without a time-out, as soon as nothing has been submitted for a while. Before
+ * The watch sleeps, without a time-out, as soon as nothing has been submitted for a while and it
+ * could do nothing for what waits. Before
  * that it writes off threads that are stuck with nothing behind them, so that the next request
  * rings at once instead of waiting to be noticed. Exec threads leave after an idle time; none is
  * started before the first request.
@@ -26,14 +28,18 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "atomics.h"
 #include "exec.h"
@@ -54,6 +60,7 @@ enum worker_state { WORKER_NONE, WORKER_RUNNING, WORKER_LEFT };
 struct worker {
 	struct pool *pool;
 	pthread_t thread;
+	pid_t id;
 	enum worker_state state;
 	uint32_t number;
 };
@@ -111,6 +118,7 @@ static void *worker_main(void *argument)
 
 	snprintf(name, sizeof name, "asyncsys-exec%u", worker->number % 100);
 	prctl(PR_SET_NAME, name);
+	store_relaxed(&worker->id, (pid_t)syscall(SYS_gettid));
 	for (;;) {
 		int result = pool->executor->exec(pool->handle, pool->idle_milliseconds);
 
@@ -177,6 +185,13 @@ static void wake_or_start(struct pool *pool)
 		start_worker(pool);
 }
 
+/* Whether every exec thread that there may be is at work: then whoever is done first goes on. */
+static bool all_at_work(struct pool *pool)
+{
+	return load_sequential(&pool->control->sleepers) == 0 &&
+	       load_sequential(&pool->workers) >= pool->max_workers;
+}
+
 static void write_off_awake(struct async_syscall_control *control)
 {
 	__u32 awake = load_sequential(&control->awake);
@@ -187,102 +202,81 @@ static void write_off_awake(struct async_syscall_control *control)
 		compare_and_swap(&control->awake, &awake, next_epoch << AWAKE_EPOCH_SHIFT);
 }
 
-/* Processor time of all exec threads, in nanoseconds. */
-static int64_t processor_time(struct pool *pool)
+/* Whether a thread has a processor or waits for one, rather than for something in the kernel. */
+static bool is_runnable(pid_t thread)
 {
-	int64_t sum = 0;
+	char path[48];
+	char stat[128];
+	const char *state;
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false; /* no /proc: then more threads than would help, at worst */
+	length = read(fd, stat, sizeof stat - 1);
+	close(fd);
+	if (length <= 0)
+		return false;
+	stat[length] = 0;
+	/* "tid (name) R ...": see proc(5). The name is ours and has no parenthesis. */
+	state = strrchr(stat, ')');
+	return state != NULL && state[1] == ' ' && state[2] == 'R';
+}
+
+/* Whether exec threads keep as many processors busy as they should, or would if they got them. */
+static bool processors_are_busy(struct pool *pool)
+{
+	uint32_t runnable = 0;
 
 	pthread_mutex_lock(&pool->lock);
-	for (uint32_t i = 0; i < pool->max_workers; i++) {
-		struct timespec used;
-		clockid_t clock;
-
-		/* The lock keeps a thread that has just left from being joined: its clock is there. */
-		if (pool->worker[i].state != WORKER_RUNNING)
-			continue;
-		if (pthread_getcpuclockid(pool->worker[i].thread, &clock) == 0 &&
-		    clock_gettime(clock, &used) == 0)
-			sum += (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
-	}
+	for (uint32_t i = 0; i < pool->max_workers && runnable < pool->busy_processors; i++)
+		if (pool->worker[i].state == WORKER_RUNNING &&
+		    is_runnable(load_relaxed(&pool->worker[i].id)))
+			runnable++;
 	pthread_mutex_unlock(&pool->lock);
-	return sum;
-}
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
-/* What the watch saw on its last look. */
-struct look {
-	__u64 head;
-	__u64 tail;
-	int64_t when;
-	int64_t processor_time; /* -1: not asked, there was nothing to explain */
-};
-
-static struct look look_at(struct async_syscall_control *control)
-{
-	struct look look = {.processor_time = -1};
-
-	look.head = load_sequential(&control->pending_head);
-	look.tail = load_sequential(&control->pending_tail);
-	look.when = now();
-	return look;
-}
-
-/* Whether another thread would help, though requests are being claimed. */
-static bool waits_in_kernel(struct pool *pool, const struct look *before, struct look *present)
-{
-	int64_t elapsed = present->when - before->when;
-
-	present->processor_time = processor_time(pool);
-	if (before->processor_time < 0)
-		return false;
-	return (present->processor_time - before->processor_time) * 4 <
-	       elapsed * 3 * pool->busy_processors;
+	return runnable >= pool->busy_processors;
 }
 
 static void watch_until_quiet(struct pool *pool)
 {
 	static const struct timespec interval = {.tv_nsec = LOOK_NANOSECONDS};
 	struct async_syscall_control *control = pool->control;
-	struct look before = look_at(control);
+	__u64 head_before = load_sequential(&control->pending_head);
+	__u64 tail_before = load_sequential(&control->pending_tail);
 	uint32_t quiet = 0;
 	uint32_t stuck = 0;
 
 	while (quiet < QUIET_LOOKS) {
-		struct look present;
+		__u64 head;
+		__u64 tail;
 
 		futex_wait(&control->watching, WATCH_AWAKE, &interval);
 		if (load_acquire(&control->watching) == WATCH_STOPPED)
 			return;
-		present = look_at(control);
-		quiet = present.tail == before.tail ? quiet + 1 : 0;
+		head = load_sequential(&control->pending_head);
+		tail = load_sequential(&control->pending_tail);
+		quiet = tail == tail_before && (head == tail || all_at_work(pool)) ? quiet + 1 : 0;
 
-		if (present.head >= before.tail) { /* nobody has waited for a whole look */
+		if (head >= tail_before || all_at_work(pool) || processors_are_busy(pool)) {
 			stuck = 0;
-		} else if (present.head == before.head) {
-			uint32_t more = 1u << (stuck < 6 ? stuck : 6);
+		} else {
+			uint32_t more = 1;
 
-			quiet = 0;
-			stuck++;
-			write_off_awake(control);
-			for (uint32_t i = 0; i < more && i < present.tail - present.head; i++)
+			if (head == head_before) {
+				more = 1u << (stuck < 6 ? stuck : 6);
+				stuck++;
+				write_off_awake(control);
+			} else {
+				stuck = 0;
+			}
+			for (uint32_t i = 0; i < more && i < tail - head; i++)
 				wake_or_start(pool);
 			add_relaxed(&pool->reinforcements, 1);
-		} else {
-			quiet = 0;
-			stuck = 0;
-			if (waits_in_kernel(pool, &before, &present)) {
-				wake_or_start(pool);
-				add_relaxed(&pool->reinforcements, 1);
-			}
 		}
-		before = present;
+		head_before = head;
+		tail_before = tail;
 	}
 	/* Nothing to do for a while. Who is still awake is in a call that takes long. */
 	write_off_awake(control);
@@ -302,7 +296,7 @@ static void *watch_main(void *argument)
 		if (!compare_and_swap(watching, &awake, (__u32)WATCH_ASLEEP))
 			break;
 		/* A request that came before the store found the watch awake, and told nobody. */
-		if (!ring_is_empty(pool->control)) {
+		if (!ring_is_empty(pool->control) && !all_at_work(pool)) {
 			__u32 asleep = WATCH_ASLEEP;
 
 			compare_and_swap(watching, &asleep, (__u32)WATCH_AWAKE);

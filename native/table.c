@@ -165,8 +165,8 @@ static int build_table(struct async_syscall_table *table, uint32_t slots,
 	error = table->executor->start(table->view.control, &table->handle);
 	if (error != 0)
 		return error;
-	table->pool = pool_open(table->view.control, table->executor, table->handle,
-	                        table->max_workers, idle_milliseconds);
+	table->pool = pool_open(table->view.control, table->executor, table->handle, table->max_workers,
+	                        idle_milliseconds);
 	if (table->pool == NULL) {
 		table->executor->stop(table->handle);
 		return -ENOMEM;
@@ -235,6 +235,8 @@ int32_t async_syscall_submit(struct async_syscall_table *table, uint32_t num, in
 	struct syscall_info *info;
 	uint32_t slot;
 
+	if (table == NULL)
+		return -EBADF;
 	if (table->forked)
 		return -ECHILD;
 	if (table->free_count == 0)
@@ -253,6 +255,13 @@ int32_t async_syscall_submit(struct async_syscall_table *table, uint32_t num, in
 	publish(table, slot);
 	table->submitted++;
 	return (int32_t)slot;
+}
+
+int32_t async_syscall_submit_memory(struct async_syscall_table *table, uint32_t num, int64_t arg0,
+                                    const void *arg1, int64_t arg2, int64_t arg3, int64_t arg4,
+                                    int64_t arg5)
+{
+	return async_syscall_submit(table, num, arg0, (intptr_t)arg1, arg2, arg3, arg4, arg5);
 }
 
 int async_syscall_ring(struct async_syscall_table *table)
