@@ -1,0 +1,1 @@
+"""Programs on asyncsys_loop: a file server, and the demo that drives it."""
