@@ -17,10 +17,10 @@ threads lives in the table (native/include/async_syscall.h).
 What is in flight
 =================
 
-`_calls[slot]` is the one record of a call: its future, what must be kept alive, and how to undo it.
-It is set when the request is written, and cleared when its result is taken. A future that is
-done before that was cancelled; then the result is undone, by who takes it from the table. So for
-each call, one of two happens, and exactly once:
+`_calls[slot]` is the one record of a call: its future, what must be kept alive, how to undo it, and
+whether it must run whatever happens to its caller. It is set when the request is written, and
+cleared when its result is taken. A future that is done before that was cancelled; then the result
+is undone, by who takes it from the table. So for each call, one of two happens, and exactly once:
 
 * the future gets the result, and the coroutine that awaits it goes on; or
 * the future was cancelled, and the call is withdrawn, or completes and is undone.
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Discard = Callable[[int, object], None]
-    Call = tuple[asyncio.Future[int], object, Discard | None]
+    Call = tuple[asyncio.Future[int], object, Discard | None, bool]  # see "What is in flight"
 
 __all__ = ["Engine", "Stats", "close_descriptor"]
 
@@ -219,7 +219,7 @@ class Engine:
             RuntimeError: the table is closed, or was made before a fork.
         """
         future = self._create_future()
-        call = (future, keep, discard)
+        call = (future, keep, discard, must_run)
         submit = _submit if type(a1) is int else _submit_memory
         slot = -EAGAIN if self._queue else submit(self._table, number, a0, a1, a2, a3, a4, a5)
         queued = None
@@ -237,23 +237,23 @@ class Engine:
             result: int = await future
         except GeneratorExit:
             # The coroutine was closed or collected: nothing can be awaited any more.
-            self._disown(call, slot, queued, must_run)
+            self._disown(call, slot, queued)
             raise
         except BaseException:
-            await self._settle(call, slot, queued, must_run)
+            await self._settle(call, slot, queued)
             raise
         return result
 
     # Cancellation
 
-    async def _settle(self, call: Call, slot: int, queued: _Queued | None, must_run: bool) -> None:
+    async def _settle(self, call: Call, slot: int, queued: _Queued | None) -> None:
         """Return when a call whose caller was cancelled is out of the table, and undone."""
-        future, keep, discard = call
+        future, _, _, must_run = call
         self._cancelled += 1
         if future.done() and not future.cancelled():
             # The result was on its way already.
-            if discard is not None and future.exception() is None:
-                discard(future.result(), keep)
+            if future.exception() is None:
+                self._discard(call, future.result())
             return
         future.cancel()
         if queued is not None:
@@ -276,14 +276,14 @@ class Engine:
             with contextlib.suppress(asyncio.CancelledError):
                 await waiter
 
-    def _disown(self, call: Call, slot: int, queued: _Queued | None, must_run: bool) -> None:
+    def _disown(self, call: Call, slot: int, queued: _Queued | None) -> None:
         """Nobody awaits this call any more, nor its end. What it returns will be undone."""
-        future, keep, discard = call
+        future, _, _, must_run = call
         if self._closed:
             return
         if future.done() and not future.cancelled():
-            if discard is not None and future.exception() is None:
-                discard(future.result(), keep)
+            if future.exception() is None:
+                self._discard(call, future.result())
             return
         future.cancel()
         if must_run:
@@ -310,12 +310,22 @@ class Engine:
         _interrupt(self._table, slot)
         self._loop.call_later(repeat, self._interrupt, call, slot, min(repeat * 2, LONGEST_REPEAT))
 
+    def _discard(self, call: Call, result: int) -> None:
+        """Undo a call whose caller doesn't learn of its result."""
+        _, keep, discard, _ = call
+        if discard is None:
+            return
+        try:
+            discard(result, keep)
+        except Exception as error:  # noqa: BLE001  (nobody is there to raise it to)
+            self._loop.call_exception_handler(
+                {"message": "undoing a cancelled system call failed", "exception": error}
+            )
+
     def _undo(self, call: Call, result: int) -> None:
         """A call ended whose future was cancelled before."""
-        future, keep, discard = call
-        if discard is not None:
-            discard(result, keep)
-        waiter = self._ending.pop(future, None)
+        self._discard(call, result)
+        waiter = self._ending.pop(call[0], None)
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
@@ -398,14 +408,15 @@ class Engine:
         if self._closed:
             return
         self._closed = True
-        table, self._table = self._table, ffi.NULL
-        self._queue.clear()
+        table = self._table
         if lib.async_syscall_is_forked(table):
             # The loop's selector is the parent's too: removing the reader would remove it there.
+            self._table = ffi.NULL
             lib.async_syscall_close(table)
             return
         self._loop.remove_reader(self._event_fd)
-        self._end_calls(table)
+        self._end_calls()
+        self._table = ffi.NULL
         if lib.async_syscall_close(table) == -EBUSY:
             lib.async_syscall_abandon(table)
             stuck = [call for call in self._calls if call is not None]
@@ -417,10 +428,12 @@ class Engine:
                 stacklevel=3,
             )
 
-    def _end_calls(self, table: Any) -> None:
-        calls = self._calls
+    def _end_calls(self) -> None:
+        table, calls = self._table, self._calls
+        for queued in [queued for queued in self._queue if not queued.call[3]]:
+            del self._queue[queued]
         for slot, call in enumerate(calls):
-            if call is not None and _withdraw(table, slot):
+            if call is not None and not call[3] and _withdraw(table, slot):
                 calls[slot] = None
         deadline = time.monotonic() + CLOSE_PATIENCE
         pause = FIRST_REPEAT / 10
@@ -428,17 +441,29 @@ class Engine:
             count = _reap(table, 0, self._reaped)
             pairs = _unpack(self._reaped, 1 + 2 * count)
             for i in range(1, 2 * count, 2):
-                call = calls[pairs[i]]
+                ended: Any = calls[pairs[i]]
                 calls[pairs[i]] = None
-                if call is not None and call[2] is not None:
-                    call[2](pairs[i + 1], call[1])
+                self._discard(ended, pairs[i + 1])
+            self._feed()
+            _ring(table)
             waiting = [slot for slot, call in enumerate(calls) if call is not None]
             if not waiting or time.monotonic() > deadline:
                 return
             for slot in waiting:
-                _interrupt(table, slot)
+                if not calls[slot][3]:  # type: ignore[index]
+                    _interrupt(table, slot)
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_REPEAT)
+
+    def __del__(self) -> None:
+        if getattr(self, "_closed", True):
+            return
+        # Loops that are collected unclosed say so themselves, but not all of them close.
+        warnings.warn(
+            f"unclosed {self!r} of {self._loop!r}", ResourceWarning, source=self, stacklevel=1
+        )
+        with contextlib.suppress(Exception):
+            self.close()
 
     @property
     def closed(self) -> bool:

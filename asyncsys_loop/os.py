@@ -67,7 +67,9 @@ from ._engine import close_descriptor as _close_descriptor
 from ._syscalls import names as _names_of_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer, Iterator  # type: ignore[attr-defined]
+    from collections.abc import Iterator
+
+    from typing_extensions import Buffer  # for type checkers, which all have it
 
     StrOrBytesPath = str | bytes | _os.PathLike[str] | _os.PathLike[bytes]
     FileDescriptorOrPath = int | StrOrBytesPath

@@ -268,6 +268,8 @@ int async_syscall_ring(struct async_syscall_table *table)
 {
 	int rung;
 
+	if (table == NULL)
+		return -EBADF;
 	if (table->forked)
 		return -ECHILD;
 	rung = pool_ring(table->pool);

@@ -63,7 +63,10 @@ int32_t async_syscall_submit_memory(struct async_syscall_table *table, uint32_t 
                                     const void *arg1, int64_t arg2, int64_t arg3, int64_t arg4,
                                     int64_t arg5);
 
-/* One doorbell for all that was submitted. Returns 0, or -EAGAIN if the system gives no thread. */
+/*
+ * One doorbell for all that was submitted. Returns 0, -EAGAIN if the system gives no thread, -ECHILD in a
+ * forked child, or -EBADF where table is NULL.
+ */
 int async_syscall_ring(struct async_syscall_table *table);
 
 /*
