@@ -10,13 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from typing import Any, Final, TypedDict
 
 from . import _executors
 from ._engine import DEFAULT_MAX_WORKERS, DEFAULT_SLOTS, Engine, Stats
 from ._native import lib
 
-__all__ = ["Options", "attach", "base_name", "engine_of", "make_engine", "running_engine", "stats"]
+__all__ = [
+    "Options",
+    "attach",
+    "base_name",
+    "engine_of",
+    "make_engine",
+    "running",
+    "running_engine",
+    "stats",
+]
 
 ATTRIBUTE: Final = "_asyncsys_engine"
 
@@ -90,12 +100,37 @@ def _attach_foreign(loop: asyncio.AbstractEventLoop, options: dict[str, Any]) ->
     return engine
 
 
+class _Running(threading.local):
+    """The engine of the loop of ours that runs in this thread.
+
+    It is kept here because asyncio.get_running_loop() makes a system call of its own, getpid(),
+    before Python 3.12.
+    """
+
+    engine: Engine | None = None
+
+
+running = _Running()
+
+
+def _forget_running() -> None:
+    running.engine = None
+
+
+# asyncio forgets the running loop in a forked child, too.
+os.register_at_fork(after_in_child=_forget_running)
+
+
 def running_engine() -> Engine:
     """Return the engine of the running loop; a loop that has none gets one.
 
     Raises:
         RuntimeError: no loop is running in this thread.
     """
+    return running.engine or _look_up_engine()
+
+
+def _look_up_engine() -> Engine:
     try:
         loop: Any = asyncio.get_running_loop()
     except RuntimeError:

@@ -11,7 +11,7 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from ._attach import Options, engine_of, make_engine
+from ._attach import Options, engine_of, make_engine, running
 from ._syscall import syscall
 
 if TYPE_CHECKING:
@@ -45,6 +45,14 @@ class EventLoop(_Loop):
         except BaseException:
             super().close()
             raise
+
+    def run_forever(self) -> None:
+        """Run until stop() is called, as the base does."""
+        before, running.engine = running.engine, self._asyncsys_engine
+        try:
+            super().run_forever()
+        finally:
+            running.engine = before
 
     def close(self) -> None:
         """Close the engine, then the loop: calls in flight are ended first."""
