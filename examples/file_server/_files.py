@@ -24,6 +24,8 @@ from ._resolve import open_how
 
 _T = TypeVar("_T")
 
+_OPENAT2 = asyncsys_loop.SYS.openat2
+
 # O_PATH: enough to look at what a link leads to, without opening it.
 _LOOK = os.O_PATH | os.O_CLOEXEC
 _ROOT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -91,9 +93,7 @@ class TableFiles:
     async def _openat2(self, path: bytes, how: bytes) -> int:
         for attempt in range(_ATTEMPTS):
             try:
-                return await asyncsys_loop.syscall(
-                    asyncsys_loop.SYS.openat2, self._root, path, how, len(how)
-                )
+                return await asyncsys_loop.syscall(_OPENAT2, self._root, path, how, len(how))
             except BlockingIOError:
                 if attempt == _ATTEMPTS - 1:
                     raise

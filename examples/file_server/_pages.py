@@ -39,6 +39,7 @@ _HEAD = """<!DOCTYPE html>
   }}
 }}
 * {{ box-sizing: border-box }}
+[hidden] {{ display: none }}
 body {{
   margin: 0 auto; max-width: 60rem; padding: 2rem 1rem;
   color: var(--text); background: var(--back);
@@ -50,15 +51,20 @@ h1 {{ font-size: 1.25rem; font-weight: 600; margin: 0 0 1rem; overflow-wrap: any
 h1 .slash {{ color: var(--quiet); font-weight: 400; margin: 0 .25em }}
 .list {{ border: 1px solid var(--line); border-radius: .5rem; overflow: hidden }}
 table {{ width: 100%; border-collapse: collapse }}
-th, td {{ padding: .4rem .9rem; text-align: left; vertical-align: top }}
-th {{ font-size: .8rem; font-weight: 600; color: var(--quiet); background: var(--stripe) }}
+th, td {{ padding: .4rem .9rem; text-align: left; vertical-align: top; line-height: 1.5rem }}
 tbody tr {{ border-top: 1px solid var(--line) }}
 tbody tr:hover {{ background: var(--stripe) }}
 .name {{ width: 100%; overflow-wrap: anywhere }}
 .name a {{ display: flex; gap: .6rem; white-space: pre-wrap }}
 .name svg {{ flex: none; width: 1rem; height: 1.5rem; fill: var(--file) }}
 .dir svg {{ fill: var(--folder) }}
-.size, .time {{ white-space: nowrap; color: var(--quiet); font-variant-numeric: tabular-nums }}
+.size, .time {{
+  white-space: nowrap; color: var(--quiet); font-size: .9rem;
+  font-variant-numeric: tabular-nums
+}}
+th.name, th.size, th.time {{
+  font-size: .8rem; font-weight: 600; color: var(--quiet); background: var(--stripe)
+}}
 .size {{ text-align: right }}
 footer, .empty {{ color: var(--quiet); font-size: .85rem }}
 footer {{ margin-top: .75rem }}
@@ -129,18 +135,14 @@ def error_page(status: int, detail: str, fields: bytes = b"") -> Answer:
 
 
 def _breadcrumb(path: bytes) -> str:
-    segments = path.split(b"/")[:-1]
+    names = ["root", *(_shown(os.fsdecode(segment)) for segment in path.split(b"/")[:-1])]
+    here = f'<bdi aria-current="page">{escape(names.pop())}</bdi>'
     # Relative links, so that the server can stand behind a proxy under any prefix.
-    up = len(segments)
-    crumbs = [_crumb("../" * up or "./", "root")]
-    for segment in segments:
-        up -= 1
-        crumbs.append(_crumb("../" * up or "./", _shown(os.fsdecode(segment))))
-    return '<span class="slash">/</span>'.join(crumbs)
-
-
-def _crumb(link: str, name: str) -> str:
-    return f'<a href="{link}"><bdi>{escape(name)}</bdi></a>'
+    crumbs = [
+        f'<a href="{"../" * (len(names) - depth)}"><bdi>{escape(name)}</bdi></a>'
+        for depth, name in enumerate(names)
+    ]
+    return '<span class="slash">/</span>'.join([*crumbs, here])
 
 
 def _row(
