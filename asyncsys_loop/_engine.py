@@ -130,6 +130,13 @@ def close_descriptor(result: int, _kept: object) -> None:
         os.close(result)
 
 
+def _release(keep: Any) -> None:
+    """Let go of memory before an exception is raised: its traceback keeps frames, and they this."""
+    for memory in keep if isinstance(keep, tuple | list) else (keep,):
+        if isinstance(memory, ffi.CData):
+            ffi.release(memory)
+
+
 class _Queued:
     """A call that waits for a free slot."""
 
@@ -209,7 +216,8 @@ class Engine:
             a0: first of six arguments: integers of 64 bits with a sign. A pointer is the address of
                 memory that stays where it is as long as `keep` lives; for a1, which is where most
                 calls have theirs, it may be that memory itself, which is quicker.
-            keep: what must stay alive until the call has ended.
+            keep: what must stay alive until the call has ended: memory, or a tuple or list of it. It
+                is released where the call fails.
             discard: called with the result and `keep` where the call ran and its caller doesn't
                 learn of it. Must not block.
             must_run: a cancelled caller doesn't stop the call, it only waits for it: close().
@@ -228,7 +236,7 @@ class Engine:
             if not self._ring_scheduled:
                 self._ring_scheduled = True
                 self._call_soon(self._ring)
-        elif slot == -EAGAIN:
+        elif slot == -EAGAIN and not lib.async_syscall_is_forked(self._table):
             queued = _Queued(call, submit, (number, a0, a1, a2, a3, a4, a5))
             self._queue[queued] = None
         else:
@@ -241,7 +249,10 @@ class Engine:
             raise
         except BaseException:
             await self._settle(call, slot, queued)
+            _release(keep)
             raise
+        if result < 0:
+            _release(keep)
         return result
 
     # Cancellation
@@ -254,6 +265,8 @@ class Engine:
             # The result was on its way already.
             if future.exception() is None:
                 self._discard(call, future.result())
+            return
+        if self._closed:
             return
         future.cancel()
         if queued is not None:
@@ -279,11 +292,11 @@ class Engine:
     def _disown(self, call: Call, slot: int, queued: _Queued | None) -> None:
         """Nobody awaits this call any more, nor its end. What it returns will be undone."""
         future, _, _, must_run = call
-        if self._closed:
-            return
         if future.done() and not future.cancelled():
             if future.exception() is None:
                 self._discard(call, future.result())
+            return
+        if self._closed:
             return
         future.cancel()
         if must_run:
@@ -341,7 +354,9 @@ class Engine:
         for slot, call in enumerate(self._calls):
             if call is not None and _withdraw(self._table, slot):
                 self._calls[slot] = None
-                if not call[0].done():
+                if call[0].done():
+                    self._undo(call, -EAGAIN)
+                else:
                     call[0].set_exception(
                         OSError(EAGAIN, "asyncsys_loop: no exec thread could be started")
                     )
