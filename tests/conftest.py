@@ -1,0 +1,236 @@
+"""One body of tests, for each executor and each base loop, and what every test is held to.
+
+ASYNCSYS_EXECUTOR and ASYNCSYS_BASE choose what the tests run on; `make test` runs all combinations.
+Coroutine tests run on a loop from asyncsys_loop.new_event_loop(); the marker `loop` gives it options.
+
+After each test everything is where it was before: no call in the table or in the queue and no
+buffer kept by one when the test's body ends; no descriptor and no exec thread when the loop is
+closed. A test in which the loop stands still fails too.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import asyncsys_loop
+from asyncsys_loop import _engine
+from asyncsys_loop._attach import engine_of
+from asyncsys_loop._loop import default_base
+
+# For how long a callback may hold up its loop, in seconds. Generous: who makes a blocking call by
+# mistake makes one that doesn't return at all, in these tests.
+STALL = 1.0
+
+_loops: list[asyncio.AbstractEventLoop] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in (
+        "loop(foreign=False, **options): options of new_event_loop() for the loop of this test; "
+        "foreign: a loop of the base itself, without an engine",
+        "blocks_loop(reason): the loop may stand still in this test",
+        "leaves_calls(reason): calls may be in flight when this test's body ends",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+def pytest_report_header() -> str:
+    loop = asyncsys_loop.new_event_loop()
+    try:
+        engine = engine_of(loop)
+        assert engine is not None
+        return f"asyncsys_loop: executor {engine.executor}, base {default_base()}"
+    finally:
+        loop.close()
+
+
+def foreign_loop() -> asyncio.AbstractEventLoop:
+    """Make a loop of the chosen base that isn't ours."""
+    if default_base() == "uvloop":
+        import uvloop
+
+        return uvloop.new_event_loop()
+    return asyncio.SelectorEventLoop()
+
+
+def _make_loop(item: pytest.Item) -> asyncio.AbstractEventLoop:
+    marker = item.get_closest_marker("loop")
+    options: dict[str, Any] = dict(marker.kwargs) if marker else {}
+    if options.pop("foreign", False):
+        loop = foreign_loop()
+    else:
+        loop = asyncsys_loop.new_event_loop(**options)
+    _loops.append(loop)
+    return loop
+
+
+_items: list[pytest.Item] = []  # the one that runs
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    _items.append(item)
+    result = yield
+    _items.pop()
+    return result
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    # `item` stands for all its parameters here, whose own markers it doesn't have.
+    return {default_base(): lambda: _make_loop(_items[-1])}
+
+
+# Nothing is left in the table
+
+
+def _left_in_table(loop: asyncio.AbstractEventLoop) -> list[str]:
+    engine = engine_of(loop)
+    if engine is None or engine.closed:
+        return []
+    stats = engine.stats(default_base())
+    counts = {
+        "calls in flight": stats.in_flight,
+        "queued calls": stats.queued,
+        "calls that keep buffers": sum(call is not None for call in engine._calls),
+        "cancelled callers that wait": len(engine._ending),
+    }
+    return [f"{count} {what}" for what, count in counts.items() if count]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    result = yield
+    if item.get_closest_marker("leaves_calls") is None:
+        for loop in _loops:
+            left = _left_in_table(loop)
+            if left:
+                pytest.fail("the test left behind: " + ", ".join(left), pytrace=False)
+    return result
+
+
+# Nothing is left in the process
+
+
+def _descriptors() -> dict[str, str]:
+    found = {}
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            found[fd] = os.readlink(f"/proc/self/fd/{fd}")
+        except FileNotFoundError:
+            continue  # the one that lists them
+    return found
+
+
+def _exec_threads() -> list[str]:
+    names = []
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            names.append((task / "comm").read_text().strip())
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it left meanwhile
+    return [name for name in names if name.startswith("asyncsys-")]
+
+
+def _left_in_process(before: dict[str, str]) -> list[str]:
+    left = [
+        f"descriptor {fd}: {what}" for fd, what in _descriptors().items() if before.get(fd) != what
+    ]
+    left += [f"descriptor {fd} was closed: {what}" for fd, what in before.items() if
+             not os.path.lexists(f"/proc/self/fd/{fd}")]
+    left += [f"thread {name}" for name in _exec_threads()]
+    return left
+
+
+@pytest.fixture(scope="session")
+def process_is_warm() -> None:
+    """Make what a process opens once and keeps: libuv's pipe for signals."""
+    asyncsys_loop.run(asyncio.sleep(0))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(process_is_warm: None) -> Iterator[None]:
+    """Fail if descriptors or exec threads are left when the test's loop is closed."""
+    before, abandoned = _descriptors(), len(_engine._abandoned)
+    yield
+    _loops.clear()
+    assert len(_engine._abandoned) == abandoned, "calls were abandoned"
+    # A joined thread is to be seen in /proc for a moment, and a cycle keeps a descriptor for longer.
+    deadline = time.monotonic() + 2
+    while left := _left_in_process(before):
+        if time.monotonic() > deadline:
+            pytest.fail("the test left behind: " + "; ".join(left), pytrace=False)
+        gc.collect()
+        time.sleep(0.01)
+
+
+# The loop never stands still
+
+
+def _waited_for_processor(thread: int) -> float:
+    """Return for how long a thread has been ready without getting a processor, in seconds."""
+    try:
+        fields = Path(f"/proc/self/task/{thread}/schedstat").read_text().split()
+    except FileNotFoundError:  # the kernel doesn't count it
+        return 0
+    return int(fields[1]) / 1e9
+
+
+class _Heartbeat(threading.Thread):
+    """Asks the loop for a sign of life, again and again; time without a processor doesn't count."""
+
+    def __init__(self) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.stopped = threading.Event()
+        self.stalled: str | None = None
+        self._thread = threading.get_native_id()
+        self._ident = threading.get_ident()
+
+    def run(self) -> None:
+        while not self.stopped.wait(0.1) and self.stalled is None:
+            for loop in list(_loops):
+                self._beat(loop)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        answered = threading.Event()
+        start, waited = time.monotonic(), _waited_for_processor(self._thread)
+        try:
+            loop.call_soon_threadsafe(answered.set)
+        except RuntimeError:
+            return  # closed
+        while not answered.wait(0.05):
+            if self.stopped.is_set() or not loop.is_running():
+                return
+            delay = _waited_for_processor(self._thread) - waited
+            if time.monotonic() - start - delay > STALL:
+                frame = sys._current_frames().get(self._ident)
+                self.stalled = "".join(traceback.format_stack(frame)[-6:])
+                return
+
+
+@pytest.fixture(autouse=True)
+def loop_runs(request: pytest.FixtureRequest, nothing_left: None) -> Iterator[None]:
+    """Fail if a callback holds up the loop for long."""
+    if (
+        request.node.get_closest_marker("asyncio") is None
+        or request.node.get_closest_marker("blocks_loop") is not None
+    ):
+        yield
+        return
+    heartbeat = _Heartbeat()
+    heartbeat.start()
+    yield
+    heartbeat.stopped.set()
+    heartbeat.join()
+    if heartbeat.stalled is not None:
+        pytest.fail(f"the loop stood still for {STALL} s:\n{heartbeat.stalled}", pytrace=False)

@@ -1,0 +1,103 @@
+"""What many tests need: waiting for something, and calls that block until they are let go."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import termios
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import asyncsys_loop
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return when the condition holds. The test's time limit is the limit."""
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+async def claimed() -> None:
+    """Return when every call that was made before this one is claimed, as they are in order."""
+    await asyncio.sleep(0)  # those of tasks that haven't begun
+    await asyncsys_loop.syscall("getppid")
+
+
+def bytes_in(pipe: int) -> int:
+    """Return how many bytes wait in a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+class Stuck:
+    """A call that is in the kernel and doesn't return: it writes two pages to a pipe for one.
+
+    That the first page is in the pipe tells that the call is really there, whoever runs it.
+    """
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, PAGE)
+        self.call = asyncio.create_task(
+            asyncsys_loop.syscall("write", self.writer, bytes(2 * PAGE), 2 * PAGE)
+        )
+
+    async def entered(self) -> None:
+        """Return when the call is in the kernel."""
+        await until(lambda: self.call.done() or bytes_in(self.reader) == PAGE)
+
+    def let_go(self) -> None:
+        """Make the call return, without waiting for it."""
+        assert os.read(self.reader, PAGE) == bytes(PAGE)
+
+    async def leave(self) -> None:
+        """Cancel the call if it hasn't returned, and close the pipe."""
+        self.call.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.call
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+@contextlib.asynccontextmanager
+async def stuck(count: int = 1) -> AsyncIterator[list[Stuck]]:
+    """Calls that are stuck in the kernel."""
+    calls = [Stuck() for _ in range(count)]
+    try:
+        for call in calls:
+            await call.entered()
+        yield calls
+    finally:
+        for call in calls:
+            await call.leave()
+
+
+def descriptors() -> set[str]:
+    """Return the descriptors of this process, but the one that lists them."""
+    return {fd for fd in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{fd}")}
+
+
+def run_python(
+    source: str, *options: str, timeout: float = 30, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in a fresh interpreter, and return what it printed."""
+    return subprocess.run(
+        [sys.executable, *options, "-c", source],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+
+
+def output_of(source: str, *options: str, timeout: float = 30, **environment: str) -> str:
+    """Run a program that must end well and say nothing on stderr; return what it printed."""
+    done = run_python(source, *options, timeout=timeout, **environment)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout

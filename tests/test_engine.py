@@ -1,0 +1,425 @@
+"""Guarantees 1, 3, 4 and 5: calls end once, buffers stay, the queue is fair, threads come and go."""
+
+import asyncio
+import dataclasses
+import errno
+import gc
+import mmap
+import os
+import weakref
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import asyncsys_loop
+from asyncsys_loop import _engine, stats, syscall
+from asyncsys_loop._attach import running_engine
+from asyncsys_loop._loop import default_base
+
+from .support import Stuck, claimed, stuck, until
+
+# The counters
+
+
+async def test_stats_say_what_runs() -> None:
+    await syscall("getppid")
+    now = stats()
+    asked_for = os.environ.get("ASYNCSYS_EXECUTOR") or "auto"
+    assert asked_for in {"auto", now.executor}
+    assert now.base == default_base()
+    assert (now.slots, now.max_workers, now.workers) == (1024, 64, 1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        now.slots = 1  # type: ignore[misc]
+
+
+@pytest.mark.loop(slots=64, max_workers=3)
+async def test_stats_count_calls_through_the_table() -> None:
+    assert (stats().slots, stats().max_workers) == (64, 3)
+    before = stats()
+    await asyncio.gather(*(syscall("getppid") for _ in range(100)))
+    fd = await asyncsys_loop.os.open("/dev/null", os.O_RDWR)
+    await asyncsys_loop.os.write(fd, b"data")
+    await asyncsys_loop.os.close(fd)
+    after = stats()
+    assert after.submitted - before.submitted == 103
+    assert after.completed - before.completed == 103
+    assert (after.in_flight, after.queued, after.cancelled, after.inline) == (0, 0, 0, 0)
+    assert after.wakeups <= after.notifications
+
+
+async def test_every_twin_goes_through_the_table(tmp_path: Path) -> None:
+    twins = asyncsys_loop.os
+    path = str(tmp_path / "file")
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    calls = [
+        twins.write(fd, b"data"),
+        twins.pwrite(fd, b"data", 0),
+        twins.read(fd, 1),
+        twins.pread(fd, 1, 0),
+        twins.readinto(fd, bytearray(1)),
+        twins.preadinto(fd, bytearray(1), 0),
+        twins.lseek(fd, 0, os.SEEK_SET),
+        twins.fstat(fd),
+        twins.stat(path),
+        twins.lstat(path),
+        twins.stat(fd),
+        twins.fsync(fd),
+        twins.fdatasync(fd),
+        twins.ftruncate(fd, 2),
+        twins.listdir(str(tmp_path)),
+        twins.rename(path, path + "2"),
+        twins.unlink(path + "2"),
+        twins.mkdir(path),
+        twins.rmdir(path),
+        twins.close(fd),
+    ]
+    for call in calls:
+        before = stats().completed
+        await call
+        assert stats().completed > before, call.__qualname__
+
+
+async def test_one_doorbell_for_all_calls_of_a_tick() -> None:
+    before = stats().doorbells
+    await asyncio.gather(*(syscall("getppid") for _ in range(500)))
+    assert stats().doorbells - before == 1
+
+
+async def test_no_doorbell_while_a_thread_is_awake() -> None:
+    async with stuck() as (blocker,):
+        # It is stuck, but nobody has noticed yet: what comes next rings no doorbell. The watch finds
+        # it waiting, and sees to a thread for it.
+        assert stats().doorbells == 1
+        await syscall("getppid")
+        assert stats().doorbells == 1
+        assert stats().reinforcements >= 1
+        blocker.let_go()
+
+
+async def test_burst_costs_few_notifications() -> None:
+    before = stats()
+    await asyncio.gather(*(syscall("getppid") for _ in range(1000)))
+    after = stats()
+    # One would do. More of them where the loop has caught up with the exec thread meanwhile.
+    assert after.notifications - before.notifications < 500
+    assert after.wakeups - before.wakeups <= after.notifications - before.notifications
+
+
+# Every call ends once
+
+
+async def test_each_result_goes_to_its_caller(tmp_path: Path) -> None:
+    count = 2000
+    path = tmp_path / "numbers"
+    path.write_bytes(b"".join(number.to_bytes(4, "little") for number in range(count)))
+    fd = os.open(path, os.O_RDONLY)
+    results = await asyncio.gather(
+        *(asyncsys_loop.os.pread(fd, 4, 4 * number) for number in range(count))
+    )
+    os.close(fd)
+    assert [int.from_bytes(result, "little") for result in results] == [*range(count)]
+
+
+async def test_each_call_runs_once(tmp_path: Path) -> None:
+    fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    lines = [b"%d\n" % number for number in range(2000)]
+    await asyncio.gather(*(asyncsys_loop.os.write(fd, line) for line in lines))
+    os.close(fd)
+    assert sorted((tmp_path / "log").read_bytes().splitlines(keepends=True)) == sorted(lines)
+
+
+async def test_results_and_errors_side_by_side() -> None:
+    calls = [syscall("getppid") if number % 2 else syscall("close", -1) for number in range(100)]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert set(results[1::2]) == {os.getppid()}
+    assert all(isinstance(error, OSError) and error.errno == errno.EBADF for error in results[::2])
+
+
+async def test_no_exec_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_engine, "_ring", lambda table: -errno.EAGAIN)
+    for result in await asyncio.gather(
+        *(syscall("getppid") for _ in range(3)), return_exceptions=True
+    ):
+        assert isinstance(result, BlockingIOError)
+        assert "no exec thread could be started" in str(result)
+    assert stats().in_flight == 0
+    # Whose caller was cancelled before that hears of it, too.
+    task = asyncio.create_task(asyncsys_loop.os.close(-1))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    monkeypatch.undo()
+    assert await syscall("getppid") == os.getppid()
+
+
+@pytest.mark.loop(slots=2)
+async def test_no_exec_thread_for_those_in_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_engine, "_ring", lambda table: -errno.EAGAIN)
+    results = await asyncio.gather(*(syscall("getppid") for _ in range(9)), return_exceptions=True)
+    assert [type(result) for result in results] == [BlockingIOError] * 9
+
+
+# Buffers stay alive and where they are
+
+
+class Watched(bytearray):
+    """A bytearray whose end can be seen."""
+
+
+@pytest.mark.parametrize("method", ["extend", "clear", "append", "pop"])
+async def test_buffer_cannot_be_resized_in_flight(method: str) -> None:
+    reader, writer = os.pipe()
+    buffer = bytearray(8)
+    task = asyncio.create_task(syscall("read", reader, buffer, 8))
+    await claimed()
+    resize = {
+        "extend": lambda: buffer.extend(bytes(4096)),
+        "clear": buffer.clear,
+        "append": lambda: buffer.append(0),
+        "pop": buffer.pop,
+    }[method]
+    with pytest.raises(BufferError):
+        resize()
+    os.write(writer, b"12345678")
+    assert await task == 8
+    assert buffer == b"12345678"
+    resize()
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.loop(slots=2, max_workers=1)
+@pytest.mark.parametrize("place", ["executing", "unclaimed", "queued"])
+async def test_buffer_lives_as_long_as_its_call(place: str) -> None:
+    reader, writer = os.pipe()
+    async with stuck() as (blocker,):
+        fill = {"executing": 0, "unclaimed": 0, "queued": 1}[place]
+        others = [asyncio.create_task(syscall("getppid")) for _ in range(fill)]
+        await asyncio.sleep(0)
+        buffer = Watched(8)
+        alive = weakref.ref(buffer)
+        coroutine = syscall("write", writer, buffer, 8)
+        buffer[:] = b"kept for"
+        future = coroutine.send(None)
+        del buffer
+        assert stats().queued == fill
+        if place == "executing":
+            blocker.let_go()
+            await until(lambda: len(os.read(reader, 8)) == 8)
+            await until(future.done)
+        gc.collect()
+        _trash = [bytearray(b"trash" * 20) for _ in range(1000)]
+        assert alive() is not None
+        if place != "executing":
+            blocker.let_go()
+            await until(future.done)
+            assert os.read(reader, 8) == b"kept for"
+        with pytest.raises(StopIteration):
+            coroutine.send(None)
+        del coroutine, future
+        assert alive() is None
+        await asyncio.gather(*others)
+    os.close(reader)
+    os.close(writer)
+
+
+async def test_temporary_path_and_data_live_long_enough(tmp_path: Path) -> None:
+    def call(number: int) -> "asyncio.Task[int]":
+        path = str(tmp_path / ("x" * 100 + str(number)))
+        return asyncio.create_task(asyncsys_loop.os.open(path, os.O_CREAT | os.O_WRONLY))
+
+    for fd in await asyncio.gather(*(call(number) for number in range(200))):
+        os.close(fd)
+    assert sorted(os.listdir(tmp_path)) == sorted("x" * 100 + str(n) for n in range(200))
+
+
+async def test_every_kind_of_buffer_is_written_in_place() -> None:
+    reader, writer = os.pipe()
+    with mmap.mmap(-1, 4096) as mapped:
+        backing = bytearray(64)
+        kinds = [bytearray(8), array("B", bytes(8)), array("i", [0, 0]), memoryview(backing)[16:24]]
+        for buffer in [*kinds, mapped]:
+            os.write(writer, b"12345678")
+            assert await asyncsys_loop.os.readinto(reader, buffer) == 8
+            assert bytes(memoryview(buffer).cast("B")[:8]) == b"12345678"
+        assert backing[16:24] == b"12345678"
+        assert backing.count(0) == 56
+    os.close(reader)
+    os.close(writer)
+
+
+# A full table makes callers wait in order
+
+
+@pytest.mark.parametrize("_slots", [pytest.param(n, marks=pytest.mark.loop(slots=n)) for n in (1, 2)])
+async def test_full_table_never_fails(_slots: int) -> None:
+    results = await asyncio.gather(*(syscall("getppid") for _ in range(500)))
+    assert results == [os.getppid()] * 500
+    now = stats()
+    assert (now.slots, now.submitted, now.completed) == (_slots, 500, 500)
+
+
+@pytest.mark.parametrize(
+    "_slots",
+    [pytest.param(n, marks=pytest.mark.loop(slots=n, max_workers=1)) for n in (1, 2, 8)],
+)
+async def test_full_table_is_first_come_first_served(_slots: int, tmp_path: Path) -> None:
+    fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    came: list[int] = []
+
+    async def caller(number: int) -> None:
+        for _ in range(5):  # who comes back goes to the end of the queue
+            came.append(number)
+            await asyncsys_loop.os.write(fd, bytes([number]))
+
+    await asyncio.gather(*(caller(number) for number in range(50)))
+    os.close(fd)
+    assert [*(tmp_path / "log").read_bytes()] == came
+
+
+@pytest.mark.loop(slots=2, max_workers=2)
+async def test_latecomer_does_not_overtake(tmp_path: Path) -> None:
+    async with stuck(2) as blockers:
+        fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        first = [asyncio.create_task(asyncsys_loop.os.write(fd, b"%d" % n)) for n in range(3)]
+        await until(lambda: stats().queued == 3)
+        # A slot is free, the queue isn't fed yet, and somebody comes.
+        engine = running_engine()
+        blockers[0].let_go()
+        late: list[asyncio.Task[int]] = []
+        blockers[0].call.add_done_callback(
+            lambda _: late.append(asyncio.create_task(asyncsys_loop.os.write(fd, b"9")))
+        )
+        await asyncio.gather(*first)
+        await until(lambda: late)
+        await late[0]
+        assert not engine._queue
+        os.close(fd)
+        blockers[1].let_go()
+    assert (tmp_path / "log").read_bytes() == b"0129"
+
+
+# Blocked calls never starve others
+
+
+@pytest.mark.loop(max_workers=65)
+async def test_blocked_calls_do_not_hold_up_a_quick_one() -> None:
+    async with stuck(64):
+        assert await syscall("getppid") == os.getppid()
+        assert stats().in_flight == 64
+        assert 64 < stats().workers <= 65
+        assert await asyncio.gather(*(syscall("getppid") for _ in range(100)))
+
+
+@pytest.mark.loop(max_workers=3)
+async def test_there_are_never_more_threads_than_stated() -> None:
+    async with stuck(3) as blockers:
+        task = asyncio.create_task(syscall("getppid"))
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+            assert stats().workers == 3
+        assert not task.done()
+        blockers[1].let_go()
+        assert await task == os.getppid()
+        assert stats().workers == 3
+
+
+async def test_a_call_that_blocks_later_than_others_is_noticed() -> None:
+    # The thread has run many calls, and gets stuck in the middle of a burst.
+    for _ in range(20):
+        blocker = Stuck()
+        quick = [asyncio.create_task(syscall("getppid")) for _ in range(50)]
+        await asyncio.gather(*quick)
+        await blocker.leave()
+
+
+def test_no_thread_before_the_first_call(exec_threads: "ExecThreads") -> None:
+    async def main() -> None:
+        assert stats().workers == 0
+        await asyncio.sleep(0.01)
+        assert stats().workers == 0
+        assert exec_threads() == []
+        await syscall("getppid")
+        assert stats().workers == 1
+
+    asyncsys_loop.run(main())
+
+
+class ExecThreads:
+    """The exec threads of this process, and how often each has been given the processor."""
+
+    def __call__(self) -> list[int]:
+        return sorted(
+            int(task.name)
+            for task in Path("/proc/self/task").iterdir()
+            if (task / "comm").read_text().startswith("asyncsys-")
+        )
+
+    def switches(self) -> dict[int, list[str]]:
+        return {
+            thread: [
+                line
+                for line in Path(f"/proc/self/task/{thread}/status").read_text().splitlines()
+                if "ctxt_switches" in line
+            ]
+            for thread in self()
+        }
+
+
+@pytest.fixture
+def exec_threads() -> ExecThreads:
+    return ExecThreads()
+
+
+@pytest.fixture
+def short_idle_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(_engine, "IDLE_MILLISECONDS", 50)
+    return
+
+
+async def test_threads_leave_when_idle(short_idle_time: None, exec_threads: ExecThreads) -> None:
+    async with stuck(8) as blockers:
+        assert stats().workers >= 8
+        for blocker in blockers[1:]:
+            blocker.let_go()
+        # One that is in a call stays.
+        await until(lambda: stats().workers == 1)
+        blockers[0].let_go()
+    await until(lambda: stats().workers == 0)
+    assert len(exec_threads()) <= 1  # the watch, which sleeps
+    assert await syscall("getppid") == os.getppid()
+    assert await asyncio.gather(*(syscall("getppid") for _ in range(100)))
+
+
+async def test_calls_are_not_lost_where_threads_are_leaving(short_idle_time: None) -> None:
+    for number in range(40):
+        assert await syscall("getppid") == os.getppid()
+        await asyncio.sleep(0.045 + number * 0.0003)
+
+
+@pytest.mark.parametrize("blocked", [0, 3])
+async def test_idle_table_costs_no_processor(blocked: int, exec_threads: ExecThreads) -> None:
+    async with stuck(blocked):
+        await asyncio.gather(*(syscall("getppid") for _ in range(200)))
+        before: dict[int, list[str]] = {}
+        while before != (before := exec_threads.switches()):
+            await asyncio.sleep(0.2)  # until all have gone to sleep
+        assert before
+        wakeups = stats().wakeups
+        await asyncio.sleep(1)
+        assert exec_threads.switches() == before
+        assert stats().wakeups == wakeups
+
+
+async def test_exec_threads_block_signals_and_have_names(exec_threads: ExecThreads) -> None:
+    async with stuck(2):
+        names = set()
+        for thread in exec_threads():
+            status = Path(f"/proc/self/task/{thread}/status").read_text()
+            blocked = int(status.split("SigBlk:\t")[1].split()[0], 16)
+            assert bin(blocked | 1 << 31 | 1 << 32).count("1") >= 61, hex(blocked)
+            names.add(status.splitlines()[0].split("\t")[1])
+        assert {"asyncsys-exec0", "asyncsys-exec1", "asyncsys-watch"} <= names
