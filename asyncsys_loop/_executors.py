@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ._native import ffi, lib
 
@@ -11,6 +13,8 @@ __all__ = ["NAMES", "Executor", "choose", "probe"]
 
 # The best first: this is the order in which "auto" tries them.
 NAMES = ("kmod", "threads")
+
+KMOD_DEVICE = "/dev/async_syscall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +32,58 @@ class Executor:
     reason: str
 
 
-def _try(name: str) -> str | None:
-    """Make a small table, and return why that failed."""
+def _try(name: str) -> int:
+    """Make a small table. Returns 0, or the errno of what failed."""
     error = ffi.new("int *")
     table = lib.async_syscall_open(name.encode(), 1, 1, 1000, error)
     if table == ffi.NULL:
-        return os.strerror(-error[0])
+        return -int(error[0])
     lib.async_syscall_close(table)
-    return None
+    return 0
+
+
+def _watcher() -> str:
+    """Tell who watches the system calls of this process, as far as /proc knows."""
+    try:
+        status = dict(
+            line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines()
+        )
+    except (OSError, ValueError):
+        status = {}
+    if status.get("Seccomp", "0") != "0":
+        return "this process runs under a seccomp filter, as in most containers"
+    if status.get("TracerPid", "0") != "0":
+        return f"process {status['TracerPid']} traces the system calls of this one"
+    return "system calls of this process are audited, or dispatched to user space"
+
+
+def _kmod_problem() -> str | None:
+    """Tell why the kernel module can't be used, and what to do about it; None if it can."""
+    try:
+        os.close(os.open(KMOD_DEVICE, os.O_RDWR | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return f"there is no {KMOD_DEVICE}: the module isn't loaded (modprobe async_syscall)"
+    except PermissionError:
+        return (
+            f"no permission to open {KMOD_DEVICE}: it is root's, and the group async_syscall's "
+            "where its udev rule is installed"
+        )
+    except OSError as error:
+        return f"{KMOD_DEVICE} can't be opened: {os.strerror(error.errno or 0)}"
+    match _try("kmod"):
+        case 0:
+            return None
+        case errno.EPERM:
+            return f"the module doesn't serve watched processes: {_watcher()}"
+        case errno.EPROTONOSUPPORT | errno.ENOTTY:
+            return (
+                "the loaded module has another ABI than this library, which has version "
+                f"{lib.ASYNC_SYSCALL_ABI_VERSION}: install the two from the same release"
+            )
+        case errno.EUSERS:
+            return "this user has as many tables as the module's parameter max_tables allows"
+        case code:
+            return f"no table: {os.strerror(code)}"
 
 
 def probe(name: str) -> Executor:
@@ -45,12 +93,13 @@ def probe(name: str) -> Executor:
         ValueError: there is no executor of that name.
     """
     if name == "kmod":
-        return Executor(name, False, "this build has no executor for the kernel module")
+        problem = _kmod_problem()
+        return Executor(name, problem is None, problem or "the kernel module async_syscall")
     if name == "threads":
         failed = _try(name)
-        if failed is None:
+        if failed == 0:
             return Executor(name, True, "native threads of this process, syscall(2)")
-        return Executor(name, False, f"no table: {failed}")
+        return Executor(name, False, f"no table: {os.strerror(failed)}")
     raise ValueError(
         f"no executor is named {name!r}: choose from 'auto', " + ", ".join(map(repr, NAMES))
     )

@@ -19,7 +19,7 @@ sys.path.insert(0, str(NATIVE))
 
 import syscalls_table  # noqa: E402  (it stands beside this file, which isn't a package)
 
-SOURCES = ["table.c", "exec.c", "pool.c", "executor_threads.c"]
+SOURCES = ["table.c", "exec.c", "pool.c", "executor_kmod.c", "executor_threads.c"]
 HEADERS = ["include/async_syscall.h", "exec.h", "table.h"]
 BEGIN, END = "/* cffi reads from here on", "/* cffi stops reading here. */"
 

@@ -192,6 +192,14 @@ static void run(const struct table_view *table, __u32 slot, __u32 thread)
 		notify(table->control);
 }
 
+void exec_run_claimed(struct async_syscall_control *control, uint32_t slot)
+{
+	const struct table_view table = table_view(control);
+
+	run(&table, slot, (__u32)syscall(SYS_gettid));
+	add_relaxed(&control->executed, 1);
+}
+
 static bool take_token(struct async_syscall_control *control)
 {
 	__u32 tokens = load_sequential(&control->doorbell);

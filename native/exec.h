@@ -46,6 +46,12 @@ int async_syscall_exec(void *address, uint32_t idle_milliseconds);
 int64_t do_syscall(uint32_t num, const uint64_t arg[6]);
 /* cffi stops reading here. */
 
+/* Runs the request of a slot that the kernel module has claimed for the calling thread. */
+void exec_run_claimed(struct async_syscall_control *control, uint32_t slot);
+
+/* Interrupts a call that a thread of the process runs: executor.h's `interrupt`. executor_threads.c */
+int exec_interrupt(struct async_syscall_control *control, uint32_t slot);
+
 /* Lets one sleeping exec thread go, or the next that would sleep. */
 void exec_ring_doorbell(struct async_syscall_control *control);
 

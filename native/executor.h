@@ -35,11 +35,14 @@ struct async_syscall_executor {
 	 */
 	int (*interrupt)(void *handle, uint32_t slot);
 
-	/* After the last exec thread has left. */
+	/* After the last exec thread has left; in a forked child, which has none, at once. */
 	void (*stop)(void *handle);
 };
 
 /* Threads of the process and syscall(2): works everywhere. executor_threads.c */
 extern const struct async_syscall_executor async_syscall_executor_threads;
+
+/* The kernel module: kmod/. executor_kmod.c */
+extern const struct async_syscall_executor async_syscall_executor_kmod;
 
 #endif /* EXECUTOR_H */

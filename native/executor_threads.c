@@ -70,9 +70,9 @@ static void threads_ring(void *handle)
 	exec_ring_doorbell(handle);
 }
 
-static int threads_interrupt(void *handle, uint32_t slot)
+int exec_interrupt(struct async_syscall_control *control, uint32_t slot)
 {
-	__u32 *runner = &table_view(handle).runner[slot];
+	__u32 *runner = &table_view(control).runner[slot];
 	__u32 expected = load_acquire(runner);
 	int result;
 
@@ -86,6 +86,11 @@ static int threads_interrupt(void *handle, uint32_t slot)
 		result = -errno;
 	store_release(runner, (expected & RUNNER_THREAD) | RUNNER_SIGNALLED);
 	return result;
+}
+
+static int threads_interrupt(void *handle, uint32_t slot)
+{
+	return exec_interrupt(handle, slot);
 }
 
 static void threads_stop(void *handle)

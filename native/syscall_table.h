@@ -32,11 +32,12 @@ enum syscall_length_rule {
 };
 
 enum syscall_trait {
-	SYSCALL_REFUSED = 1,       /* never submitted, the note says why */
-	SYSCALL_FD = 2,            /* the result is a new descriptor; see fd_argument, fd_values */
-	SYSCALL_FDS = 4,           /* two new descriptors stand in the buffer fd_argument */
-	SYSCALL_NEVER_BLOCKS = 8,  /* answers from memory */
-	SYSCALL_INTERRUPTIBLE = 16 /* may wait without end; a signal ends that with EINTR */
+	SYSCALL_REFUSED = 1,        /* never submitted, the note says why */
+	SYSCALL_FD = 2,             /* the result is a new descriptor; see fd_argument, fd_values */
+	SYSCALL_FDS = 4,            /* two new descriptors stand in the buffer fd_argument */
+	SYSCALL_NEVER_BLOCKS = 8,   /* answers from memory */
+	SYSCALL_INTERRUPTIBLE = 16, /* may wait without end; a signal ends that with EINTR */
+	SYSCALL_KERNEL = 32         /* the kernel module may run it */
 };
 
 struct syscall_argument {

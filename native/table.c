@@ -41,6 +41,7 @@ static inline void assert_transition(__u32 from, __u32 to)
 }
 
 static const struct async_syscall_executor *const executors[] = {
+    &async_syscall_executor_kmod,
     &async_syscall_executor_threads,
 };
 
@@ -399,10 +400,10 @@ int async_syscall_close(struct async_syscall_table *table)
 			return -EBUSY;
 		end(table);
 		pool_close(table->pool);
-		table->executor->stop(table->handle);
 	} else {
 		pool_forget(table->pool);
 	}
+	table->executor->stop(table->handle);
 	unlist_table(table);
 	free_table(table);
 	return 0;

@@ -43,11 +43,13 @@
 
 #ifdef __KERNEL__
 #include <linux/build_bug.h>
+#include <linux/ioctl.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
 #else
 #include <stddef.h>
 
+#include <linux/ioctl.h>
 #include <linux/types.h>
 #endif
 
@@ -178,5 +180,101 @@ ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, watching) == 268);
 ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, executed) == 320);
 ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, sleeps) == 328);
 ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, notifications) == 336);
+
+/*
+ * The kernel module: /dev/async_syscall
+ * -------------------------------------
+ * The same table, served from inside the kernel. One open file serves one table. Its exec threads
+ * are threads of the process that sit in ASYNC_SYSCALL_EXEC; a request then costs no kernel entry at
+ * all. The module reaches the table by its address, as read(2) reaches a buffer: nothing is pinned,
+ * nothing is mapped, and memory that goes away is EFAULT.
+ *
+ * The module believes nothing that stands in the table. Sizes and addresses are those of
+ * ASYNC_SYSCALL_INIT; indices are masked; number and arguments are copied once, after the claim. Who
+ * scribbles over a table that is being served gets undefined results, in the own process.
+ *
+ * Every request of this file takes the memory (and the first three, the credentials too) of the task
+ * that called ASYNC_SYSCALL_INIT: EPERM for others, such as a forked child. 32-bit callers get ENOTTY.
+ */
+#define ASYNC_SYSCALL_DEVICE "/dev/async_syscall"
+#define ASYNC_SYSCALL_IOCTL_TYPE 0xD5
+
+/*
+ * Gives the open file its table, which the caller has laid out. Once; EBUSY the second time.
+ *
+ *   EPROTONOSUPPORT  another ABI: abi_version then holds the module's own
+ *   EINVAL           not aligned to a cache line, slots not a power of two or too many, flags or
+ *                    reserved fields that aren't zero, event_fd not an eventfd
+ *   EBADF            event_fd isn't open
+ *   EFAULT           the table isn't in user memory
+ *   EPERM            the task's system calls are watched (seccomp, tracing, audit, user dispatch)
+ *   EUSERS           the user has max_tables tables
+ */
+struct async_syscall_init {
+	__u32 abi_version;
+	__u32 flags;
+	__u64 address;
+	__u32 slots;
+	__s32 event_fd;
+	__u64 reserved[5];
+};
+
+/*
+ * A thread enters, and runs requests until it sees END. It sleeps while there are none, and is
+ * entered again by itself after signals without a handler (SA_RESTART), stops and freezes.
+ *
+ *   0                the thread has seen END. It interrupts what is still in flight.
+ *   n > 0            slot n - 1 is claimed, and its call isn't one that the module runs: it stands not
+ *                    on the list (`kernel` in native/syscalls.tbl), or the task has come to be
+ *                    watched. The thread runs it by syscall(2), completes the slot, and returns here.
+ *   EINTR            a signal handler ran. A call that it interrupted goes on when a thread returns.
+ *   ETIME            idle_milliseconds without a request (0: no limit)
+ *   EFAULT           the table isn't there, or not writable
+ *   EPERM            see above; also checked before each entry
+ *   ENXIO            no ASYNC_SYSCALL_INIT yet
+ *   EAGAIN           the table has max_threads exec threads
+ */
+struct async_syscall_exec {
+	__u32 flags;
+	__u32 idle_milliseconds;
+	__u64 reserved[3];
+};
+
+/*
+ * Interrupts the call in a slot that is EXECUTING, which completes with ECANCELED where the call
+ * could be interrupted, else with its result. EAGAIN: no thread of the module runs that slot at the
+ * moment. (The owner withdraws a request that nobody has claimed, HASCALL to NONE, by itself.)
+ */
+struct async_syscall_cancel {
+	__u32 flags;
+	__u32 slot;
+};
+
+/* What happened to the table, since ASYNC_SYSCALL_INIT. */
+struct async_syscall_counters {
+	__u64 executed;      /* calls that ran */
+	__u64 passes;        /* times that the ring was worked off until it was empty */
+	__u64 sleeps;        /* times that an exec thread went to sleep */
+	__u64 doorbells;     /* ASYNC_SYSCALL_DOORBELL */
+	__u64 notifications; /* times that the eventfd was signalled */
+	__u64 refused;       /* requests that the thread had to run by itself */
+	__u64 cancelled;     /* calls that ASYNC_SYSCALL_CANCEL or END interrupted */
+	__u64 reserved;
+};
+
+#define ASYNC_SYSCALL_INIT _IOWR(ASYNC_SYSCALL_IOCTL_TYPE, 0, struct async_syscall_init)
+#define ASYNC_SYSCALL_EXEC _IOW(ASYNC_SYSCALL_IOCTL_TYPE, 1, struct async_syscall_exec)
+/* Wakes one sleeping exec thread. The token in `doorbell` is put there before, by who rings. */
+#define ASYNC_SYSCALL_DOORBELL _IO(ASYNC_SYSCALL_IOCTL_TYPE, 2)
+#define ASYNC_SYSCALL_CANCEL _IOW(ASYNC_SYSCALL_IOCTL_TYPE, 3, struct async_syscall_cancel)
+#define ASYNC_SYSCALL_COUNTERS _IOR(ASYNC_SYSCALL_IOCTL_TYPE, 4, struct async_syscall_counters)
+
+ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_init) == 64);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_init, address) == 8);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_init, slots) == 16);
+ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_init, event_fd) == 20);
+ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_exec) == 32);
+ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_cancel) == 8);
+ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_counters) == 64);
 
 #endif /* ASYNC_SYSCALL_H */

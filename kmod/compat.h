@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* compat.h - all that differs between kernel versions, and nothing else. */
+#ifndef ASYNC_SYSCALL_COMPAT_H
+#define ASYNC_SYSCALL_COMPAT_H
+
+#include <linux/entry-common.h>
+#include <linux/eventfd.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "async_syscall needs Linux 6.1 or later"
+#endif
+
+/* eventfd_signal() lost its count in 6.8. */
+static inline void compat_eventfd_signal(struct eventfd_ctx *eventfd)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	eventfd_signal(eventfd);
+#else
+	eventfd_signal(eventfd, 1);
+#endif
+}
+
+/*
+ * What has to look at a system call before it runs. Tracepoints only look on. From 7.0 on there is also the
+ * end of a borrowed time slice, which the entry to ioctl(2) has seen to.
+ */
+#ifdef SYSCALL_WORK_SYSCALL_RSEQ_SLICE
+#define COMPAT_HARMLESS_WORK (SYSCALL_WORK_SYSCALL_TRACEPOINT | SYSCALL_WORK_SYSCALL_RSEQ_SLICE)
+#else
+#define COMPAT_HARMLESS_WORK SYSCALL_WORK_SYSCALL_TRACEPOINT
+#endif
+#define COMPAT_WATCHING_WORK (SYSCALL_WORK_ENTER & ~COMPAT_HARMLESS_WORK)
+
+#endif /* ASYNC_SYSCALL_COMPAT_H */

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * exec.c - the exec loop: a thread of the process, inside EXEC, watches its table and runs its calls.
+ *
+ * The thread is its own: its memory, descriptors, credentials, limits and namespaces are right because
+ * nothing is borrowed. What it must do for itself is what the kernel does for every other system call
+ * on the way back to user mode, since it doesn't come by there:
+ *
+ *   task work    is run after every call: a file that was closed is released only there, and its
+ *                peer sees the end of file only then. Cancelling uses it too.
+ *   signals      (also stops, the freezer, a debugger, livepatch) end the loop. The kernel does with
+ *                them what it does, and enters EXEC again.
+ *   the rest     (accounting, throttling, restartable sequences) can wait, but not for ever: after
+ *                CALLS_PER_ENTRY calls the thread goes out and comes in again.
+ *
+ * A call that a signal interrupts returns one of the codes with which the kernel restarts system calls.
+ * They are about the entry, which here is EXEC's, so they never become a result. The call is parked: the
+ * slot stays EXECUTING, and the call goes on when the thread has come back, as it would have by itself.
+ *
+ * Cancelling (CANCEL, END) interrupts the call with task work instead of a signal. The work is queued
+ * under thread->lock while the call runs, and is run before the next one begins, so a cancellation
+ * never meets a call that it wasn't meant for.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "module.h"
+#include "trace.h"
+
+#define CALLS_PER_ENTRY 1024
+/* Not a result and not an error: stay in the loop. */
+#define GO_ON 0x7fffffff
+
+static bool is_restart_code(s64 ret)
+{
+	return ret == -ERESTARTSYS || ret == -ERESTARTNOINTR || ret == -ERESTARTNOHAND ||
+	       ret == -ERESTART_RESTARTBLOCK;
+}
+
+/* Leaves so that EXEC is entered again once the kernel has done what it has to. */
+static long leave_and_return(void)
+{
+	return task_sigpending(current) ? -ERESTARTSYS : restart_syscall();
+}
+
+/* Nothing to do: it's that the task has work to run that ends its call. */
+static void interrupted(struct callback_head *work)
+{
+}
+
+static void begin_call(struct exec_thread *thread)
+{
+	spin_lock(&thread->lock);
+	thread->running = true;
+	thread->cancelled = false;
+	spin_unlock(&thread->lock);
+}
+
+/* Returns whether the call was cancelled. From here on it can't be any more. */
+static bool end_call(struct exec_thread *thread)
+{
+	bool cancelled;
+
+	spin_lock(&thread->lock);
+	thread->running = false;
+	cancelled = thread->cancelled;
+	spin_unlock(&thread->lock);
+	return cancelled;
+}
+
+/* Under context->lock, which keeps the thread on the list. */
+static int cancel_thread(struct exec_thread *thread)
+{
+	int error = 0;
+
+	lockdep_assert_held(&thread->context->lock);
+	spin_lock(&thread->lock);
+	if (!thread->running) {
+		error = -EAGAIN;
+	} else if (!thread->cancelled) {
+		error = task_work_add(thread->task, &thread->interruption, TWA_SIGNAL);
+		thread->cancelled = !error;
+	}
+	spin_unlock(&thread->lock);
+	return error;
+}
+
+int exec_cancel(struct context *context, u32 slot)
+{
+	struct exec_thread *thread;
+	int error = -EAGAIN;
+
+	spin_lock(&context->lock);
+	list_for_each_entry(thread, &context->threads, entry) {
+		/* A thread that begins another call meanwhile is not running, or running another slot. */
+		if (READ_ONCE(thread->call.slot) != slot)
+			continue;
+		error = cancel_thread(thread);
+		if (error != -EAGAIN)
+			break;
+	}
+	spin_unlock(&context->lock);
+	return error;
+}
+
+void exec_cancel_all(struct context *context)
+{
+	struct exec_thread *thread;
+
+	spin_lock(&context->lock);
+	list_for_each_entry(thread, &context->threads, entry)
+		cancel_thread(thread);
+	spin_unlock(&context->lock);
+}
+
+/* Runs the claimed call to its end, or to a restart code, which says that the thread must leave. */
+static s64 run_call(struct exec_thread *thread)
+{
+	bool restart = thread->restart_block;
+	s64 ret;
+
+	for (;;) {
+		if (restart)
+			ret = current->restart_block.fn(&current->restart_block);
+		else
+			ret = do_syscall(&thread->call);
+		if (!is_restart_code(ret) || task_sigpending(current) || READ_ONCE(thread->cancelled))
+			break;
+		/* Neither a signal nor a cancellation: task work of somebody else's. */
+		run_task_works();
+		restart = ret == -ERESTART_RESTARTBLOCK;
+	}
+	thread->restart_block = ret == -ERESTART_RESTARTBLOCK;
+	return ret;
+}
+
+/* Runs the call, or goes on with it, and completes its slot. Returns GO_ON, or what EXEC returns. */
+static long serve_call(struct exec_thread *thread)
+{
+	struct context *context = thread->context;
+	const u32 slot = thread->call.slot;
+	bool notify = false;
+	bool cancelled;
+	u32 epoch;
+	s64 ret;
+	int error;
+
+	/* After the claim, and so as late as can be: a filter may have come upon us in our sleep. */
+	if (!policy_may_run(thread->call.num) || policy_is_watched() || !policy_is_owner(context)) {
+		thread->parked = false;
+		thread->counters.refused++;
+		return slot + 1;
+	}
+	trace_async_syscall_claim(slot, thread->call.num);
+	begin_call(thread);
+	ret = run_call(thread);
+	cancelled = end_call(thread);
+	if (cancelled && (is_restart_code(ret) || ret == -EINTR)) {
+		ret = -ECANCELED;
+		thread->counters.cancelled++;
+	}
+	thread->parked = is_restart_code(ret);
+	if (thread->parked)
+		return leave_and_return();
+	thread->restart_block = false;
+	thread->counters.executed++;
+	thread->burst++;
+	thread->since_exit++;
+	trace_async_syscall_complete(slot, thread->call.num, ret);
+	error = table_complete(context, slot, ret, &notify, &epoch);
+	if (error)
+		return error;
+	if (notify) {
+		thread->counters.notifications++;
+		compat_eventfd_signal(context->eventfd);
+	}
+	/* Written off while it was in the call. */
+	if (epoch != thread->epoch) {
+		error = table_join_awake(context, &thread->epoch);
+		if (error)
+			return error;
+	}
+	return GO_ON;
+}
+
+static int show_counters(struct exec_thread *thread, u64 sleeps)
+{
+	struct async_syscall_counters *counters = &thread->counters;
+	u64 executed = counters->executed - thread->shown_executed;
+	u64 notifications = counters->notifications - thread->shown_notifications;
+
+	thread->shown_executed = counters->executed;
+	thread->shown_notifications = counters->notifications;
+	return table_add_counters(thread->context, executed, sleeps, notifications);
+}
+
+/*
+ * Waits for the bell to change from what it was. A signal ends it as well. *left is what is left of the
+ * time limit in jiffies, 0 after its end.
+ */
+static void wait_for_bell(struct context *context, int bell, long *left)
+{
+	DEFINE_WAIT(wait);
+
+	prepare_to_wait_exclusive(&context->sleepers, &wait, TASK_INTERRUPTIBLE);
+	if (atomic_read(&context->bell) == bell && !signal_pending(current))
+		*left = schedule_timeout(*left);
+	finish_wait(&context->sleepers, &wait);
+}
+
+/*
+ * From awake to sleep and back: native/exec.c has the same steps. The bell is read before the last
+ * look at the table, so whoever rings after that look has changed it. Returns GO_ON, or what EXEC
+ * returns.
+ */
+static long sleep_on_bell(struct exec_thread *thread, u32 idle_milliseconds)
+{
+	struct context *context = thread->context;
+	long left = idle_milliseconds ? msecs_to_jiffies(idle_milliseconds) : MAX_SCHEDULE_TIMEOUT;
+	bool timed_out = false;
+	int result;
+
+	result = table_leave_awake(context, thread->epoch) ?: table_add_sleepers(context, 1);
+	if (result)
+		return result;
+	result = table_is_empty(context);
+	if (result < 0)
+		return result;
+	if (!result)
+		return table_add_sleepers(context, -1) ?:
+		       table_join_awake(context, &thread->epoch) ?: GO_ON;
+	thread->counters.sleeps++;
+	result = show_counters(thread, 1);
+	if (result)
+		return result;
+	for (;;) {
+		int bell = atomic_read(&context->bell);
+
+		result = table_take_token(context);
+		if (result < 0)
+			return result;
+		if (result)
+			break;
+		if (timed_out)
+			return -ETIME;
+		/* Ring or no ring: who leaves looks at the table when it comes back. */
+		if (signal_pending(current))
+			return table_add_sleepers(context, -1) ?:
+			       table_join_awake(context, &thread->epoch) ?: GO_ON;
+		wait_for_bell(context, bell, &left);
+		if (left != 0)
+			continue;
+		/* Who rings after this finds no sleeper and sees to another thread. */
+		timed_out = true;
+		result = table_add_sleepers(context, -1);
+		if (result)
+			return result;
+	}
+	if (!timed_out) {
+		result = table_add_sleepers(context, -1);
+		if (result)
+			return result;
+	}
+	/* Who rang has counted us in. */
+	return table_read_epoch(context, &thread->epoch) ?: GO_ON;
+}
+
+static void end_burst(struct exec_thread *thread)
+{
+	if (thread->burst)
+		thread->counters.passes++;
+	thread->burst = 0;
+}
+
+/* One round of the loop. Returns GO_ON, or what EXEC returns. */
+static long serve_once(struct exec_thread *thread, u32 idle_milliseconds)
+{
+	struct context *context = thread->context;
+	int result;
+
+	if (thread->since_exit >= CALLS_PER_ENTRY) {
+		thread->since_exit = 0;
+		return leave_and_return();
+	}
+	switch (table_claim(context, &thread->call)) {
+	case CLAIM_REQUEST:
+		return serve_call(thread);
+	case CLAIM_BUSY:
+		return GO_ON;
+	case CLAIM_END:
+		end_burst(thread);
+		exec_cancel_all(context);
+		return 0;
+	case CLAIM_NONE:
+		end_burst(thread);
+		result = table_stays_empty(context);
+		if (result < 0)
+			return result;
+		return result ? sleep_on_bell(thread, idle_milliseconds) : GO_ON;
+	default:
+		return -EFAULT;
+	}
+}
+
+static long serve(struct exec_thread *thread, u32 idle_milliseconds)
+{
+	long result;
+
+	result = table_join_awake(thread->context, &thread->epoch);
+	if (result)
+		return result;
+	result = thread->parked ? serve_call(thread) : GO_ON;
+	while (result == GO_ON) {
+		cond_resched_tasks_rcu_qs();
+		if (task_work_pending(current))
+			run_task_works();
+		if (signal_pending(current))
+			result = leave_and_return();
+		else
+			result = serve_once(thread, idle_milliseconds);
+	}
+	/* After these the thread wasn't counted in, or there is nothing to count in. */
+	if (result != -ETIME && result != -EFAULT)
+		table_leave_awake(thread->context, thread->epoch);
+	show_counters(thread, 0);
+	return result;
+}
+
+/* The thread's own parked call if it has one, else another's, whose thread may never come back. */
+static struct exec_thread *find_parked(struct context *context)
+{
+	struct exec_thread *found = NULL;
+	struct exec_thread *thread;
+
+	list_for_each_entry(thread, &context->threads, entry) {
+		if (thread->inside)
+			continue;
+		if (thread->task == current)
+			return thread;
+		found = thread;
+	}
+	return found;
+}
+
+static struct exec_thread *enter(struct context *context)
+{
+	struct exec_thread *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	struct task_struct *before = NULL;
+	struct exec_thread *thread;
+
+	if (!fresh)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&fresh->lock);
+	init_task_work(&fresh->interruption, interrupted);
+	fresh->context = context;
+	spin_lock(&context->lock);
+	thread = find_parked(context);
+	if (thread) {
+		before = thread->task;
+		/* What a time-limited call has left to wait is in the task that waited: begin again. */
+		if (before != current)
+			thread->restart_block = false;
+	} else if (context->thread_count < max_threads) {
+		thread = fresh;
+		fresh = NULL;
+		list_add(&thread->entry, &context->threads);
+		context->thread_count++;
+	} else {
+		thread = ERR_PTR(-EAGAIN);
+	}
+	if (!IS_ERR(thread)) {
+		thread->task = current;
+		thread->inside = true;
+	}
+	spin_unlock(&context->lock);
+	if (before)
+		put_task_struct(before);
+	kfree(fresh);
+	return thread;
+}
+
+static void leave(struct exec_thread *thread)
+{
+	struct context *context = thread->context;
+
+	end_burst(thread);
+	spin_lock(&context->lock);
+	thread->inside = false;
+	if (thread->parked) {
+		get_task_struct(current);
+		thread->since_exit = 0;
+	} else {
+		list_del(&thread->entry);
+		context->thread_count--;
+		counters_add(&context->counters, &thread->counters);
+	}
+	spin_unlock(&context->lock);
+	/*
+	 * The interruption may still be queued. Nobody can queue it again: either the thread is off
+	 * the list, or it's parked, and not running.
+	 */
+	run_task_works();
+	if (!thread->parked)
+		kfree(thread);
+}
+
+long exec_serve(struct context *context, struct file *file, u32 idle_milliseconds)
+{
+	struct exec_thread *thread = enter(context);
+	long result;
+
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	/*
+	 * A call may close the descriptor through which we came. The entry to ioctl(2) holds no reference of
+	 * its own in a process with a single thread.
+	 */
+	get_file(file);
+	result = serve(thread, idle_milliseconds);
+	leave(thread);
+	fput(file);
+	return result;
+}
+
+/* At the end of the context: nobody comes back. */
+void exec_free_parked(struct context *context)
+{
+	struct exec_thread *thread;
+	struct exec_thread *next;
+
+	list_for_each_entry_safe(thread, next, &context->threads, entry) {
+		put_task_struct(thread->task);
+		kfree(thread);
+	}
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * table.c - all that touches the table.
+ *
+ * The table is the process's own memory and is reached as any buffer of a system call is. Several words
+ * are moved in one window (user_access_begin to user_access_end), since opening one costs more than
+ * what is done in it. No function is called inside a window. Compare-and-swap in user memory can
+ * fail for ever where somebody wants it to, so each window tries a limited number of times, and
+ * in between the thread can be scheduled away, or killed.
+ *
+ * The rules are those of async_syscall.h, and native/exec.c has the same steps in the same order.
+ * unsafe_try_cmpxchg_user() is a locked instruction, and so a full barrier, as Dekker needs it.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "module.h"
+
+#define TRIES 32
+/* A look at the ring every few dozen cycles: some microseconds, as in native/exec.c. */
+#define SPINS 64
+#define AWAKE_COUNT 0xffffu
+#define AWAKE_EPOCH_SHIFT 16
+
+static bool open_window(struct context *context)
+{
+	return user_access_begin(context->control, context->bytes);
+}
+
+/* Between two windows of one operation. */
+static int try_again(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* Returns an enum claim, or -EFAULT. CLAIM_BUSY: others were quicker too often, come again. */
+int table_claim(struct context *context, struct call *call)
+{
+	struct async_syscall_control __user *control = context->control;
+	const u32 mask = context->slots - 1;
+	int found = CLAIM_BUSY;
+
+	if (!open_window(context))
+		return -EFAULT;
+	for (int i = 0; i < TRIES; i++) {
+		struct async_syscall_info __user *info;
+		u64 head;
+		u64 tail;
+		u32 slot;
+		u32 state;
+
+		unsafe_get_user(head, &control->pending_head, fault);
+		unsafe_get_user(tail, &control->pending_tail, fault);
+		if (head == tail) {
+			found = CLAIM_NONE;
+			break;
+		}
+		unsafe_get_user(slot, &context->pending[head & mask], fault);
+		slot &= mask;
+		info = &context->info[slot];
+		/* END stays at the head of the ring, for every exec thread to see. */
+		unsafe_get_user(state, &info->state, fault);
+		if (state == SYSCALL_END) {
+			found = CLAIM_END;
+			break;
+		}
+		if (!unsafe_try_cmpxchg_user(&control->pending_head, &head, head + 1, fault))
+			continue;
+		state = SYSCALL_HASCALL;
+		if (!unsafe_try_cmpxchg_user(&info->state, &state, (u32)SYSCALL_EXECUTING, fault))
+			continue; /* withdrawn, or served through an older entry */
+		call->slot = slot;
+		unsafe_get_user(call->num, &info->num, fault);
+		for (int j = 0; j < ASYNC_SYSCALL_MAX_ARGUMENTS; j++)
+			unsafe_get_user(call->arg[j], &info->arg[j], fault);
+		found = CLAIM_REQUEST;
+		break;
+	}
+	user_access_end();
+	return found;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+/*
+ * EXECUTING to COMPLETED, and onto the stack of completed slots. Sets *notify where the owner must be
+ * told, and *epoch to the present one.
+ */
+int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32 *epoch)
+{
+	struct async_syscall_control __user *control = context->control;
+	struct async_syscall_info __user *info = &context->info[slot];
+	bool pushed = false;
+	u32 first;
+	u32 awake;
+	int error;
+
+	if (!open_window(context))
+		return -EFAULT;
+	unsafe_put_user(ret, &info->ret, fault);
+	smp_wmb(); /* whoever sees COMPLETED sees ret */
+	unsafe_put_user((u32)SYSCALL_COMPLETED, &info->state, fault);
+	for (;;) {
+		unsafe_get_user(first, &control->completed, fault);
+		for (int i = 0; i < TRIES && !pushed; i++) {
+			unsafe_put_user(first, &context->next[slot], fault);
+			pushed = unsafe_try_cmpxchg_user(&control->completed, &first, slot, fault);
+		}
+		unsafe_get_user(awake, &control->awake, fault);
+		user_access_end();
+		if (pushed)
+			break;
+		error = try_again();
+		if (error)
+			return error;
+		if (!open_window(context))
+			return -EFAULT;
+	}
+	*notify = first == COMPLETED_ARMED;
+	*epoch = awake >> AWAKE_EPOCH_SHIFT;
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+/* Whether END stands at the head of the ring. */
+int table_at_end(struct context *context)
+{
+	const u32 mask = context->slots - 1;
+	u32 state = SYSCALL_NONE;
+	u64 head;
+	u64 tail;
+	u32 slot;
+
+	if (!open_window(context))
+		return -EFAULT;
+	unsafe_get_user(head, &context->control->pending_head, fault);
+	unsafe_get_user(tail, &context->control->pending_tail, fault);
+	if (head != tail) {
+		unsafe_get_user(slot, &context->pending[head & mask], fault);
+		unsafe_get_user(state, &context->info[slot & mask].state, fault);
+	}
+	user_access_end();
+	return state == SYSCALL_END;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+static int look_at_ring(struct context *context, int times)
+{
+	u64 head;
+	u64 tail;
+
+	if (!open_window(context))
+		return -EFAULT;
+	for (;;) {
+		unsafe_get_user(head, &context->control->pending_head, fault);
+		unsafe_get_user(tail, &context->control->pending_tail, fault);
+		if (head != tail || --times == 0)
+			break;
+		cpu_relax();
+	}
+	user_access_end();
+	return head == tail;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+int table_is_empty(struct context *context)
+{
+	return look_at_ring(context, 1);
+}
+
+/* Spins: whether the ring is still empty after some microseconds. */
+int table_stays_empty(struct context *context)
+{
+	return look_at_ring(context, SPINS);
+}
+
+/* Adds to a word, and says what stood there. */
+static int add_to_word(struct context *context, u32 __user *word, u32 change, u32 *before)
+{
+	bool done = false;
+	int error;
+	u32 old;
+
+	for (;;) {
+		if (!open_window(context))
+			return -EFAULT;
+		unsafe_get_user(old, word, fault);
+		for (int i = 0; i < TRIES && !done; i++)
+			done = unsafe_try_cmpxchg_user(word, &old, old + change, fault);
+		user_access_end();
+		if (done)
+			break;
+		error = try_again();
+		if (error)
+			return error;
+	}
+	*before = old;
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+int table_join_awake(struct context *context, u32 *epoch)
+{
+	u32 before;
+	int error = add_to_word(context, &context->control->awake, 1, &before);
+
+	if (!error)
+		*epoch = before >> AWAKE_EPOCH_SHIFT;
+	return error;
+}
+
+/* Counts the caller out, unless it was written off: then a later epoch has begun. */
+int table_leave_awake(struct context *context, u32 epoch)
+{
+	u32 __user *word = &context->control->awake;
+	bool done = false;
+	int error;
+	u32 awake;
+
+	for (;;) {
+		if (!open_window(context))
+			return -EFAULT;
+		unsafe_get_user(awake, word, fault);
+		for (int i = 0; i < TRIES && !done; i++) {
+			if (awake >> AWAKE_EPOCH_SHIFT != epoch || (awake & AWAKE_COUNT) == 0)
+				done = true;
+			else
+				done = unsafe_try_cmpxchg_user(word, &awake, awake - 1, fault);
+		}
+		user_access_end();
+		if (done)
+			return 0;
+		error = try_again();
+		if (error)
+			return error;
+	}
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+int table_read_epoch(struct context *context, u32 *epoch)
+{
+	u32 awake;
+
+	if (get_user(awake, &context->control->awake))
+		return -EFAULT;
+	*epoch = awake >> AWAKE_EPOCH_SHIFT;
+	return 0;
+}
+
+int table_add_sleepers(struct context *context, s32 change)
+{
+	u32 before;
+
+	return add_to_word(context, &context->control->sleepers, (u32)change, &before);
+}
+
+/* Returns whether there was one. */
+int table_take_token(struct context *context)
+{
+	u32 __user *word = &context->control->doorbell;
+	bool done = false;
+	int error;
+	u32 tokens;
+
+	for (;;) {
+		if (!open_window(context))
+			return -EFAULT;
+		unsafe_get_user(tokens, word, fault);
+		for (int i = 0; i < TRIES && tokens != 0 && !done; i++)
+			done = unsafe_try_cmpxchg_user(word, &tokens, tokens - 1, fault);
+		user_access_end();
+		if (done || tokens == 0)
+			return done;
+		error = try_again();
+		if (error)
+			return error;
+	}
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+static int add_to_counter(struct context *context, u64 __user *word, u64 change)
+{
+	bool done = false;
+	u64 old;
+
+	if (!change)
+		return 0;
+	if (!open_window(context))
+		return -EFAULT;
+	unsafe_get_user(old, word, fault);
+	for (int i = 0; i < TRIES && !done; i++)
+		done = unsafe_try_cmpxchg_user(word, &old, old + change, fault);
+	user_access_end();
+	/* Only somebody who is at odds with himself gets a count that is too low. */
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
+int table_add_counters(struct context *context, u64 executed, u64 sleeps, u64 notifications)
+{
+	struct async_syscall_control __user *control = context->control;
+
+	return add_to_counter(context, &control->executed, executed) ?:
+	       add_to_counter(context, &control->sleeps, sleeps) ?:
+	       add_to_counter(context, &control->notifications, notifications);
+}
