@@ -145,6 +145,13 @@ def _look_up_engine() -> Engine:
     return engine
 
 
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
 def attach(loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> None:
     """Give an event loop that isn't ours an engine with these options.
 
@@ -157,8 +164,8 @@ def attach(loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> Non
         **options: executor, slots and max_workers, as for new_event_loop().
 
     Raises:
-        RuntimeError: the loop has an engine already, or is closed; no loop was given and
-            none is running; the executor can't be used here.
+        RuntimeError: the loop has an engine already, is closed, or runs in another thread; no
+            loop was given and none is running; the executor can't be used here.
         TypeError, ValueError: an option that can't be.
     """
     if loop is None:
@@ -171,6 +178,11 @@ def attach(loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> Non
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
         raise TypeError(f"attach() has no option named {min(unknown)!r}")
+    if loop.is_running() and not _runs_here(loop):
+        raise RuntimeError(
+            "this loop runs in another thread: call attach() there, for example by "
+            "loop.call_soon_threadsafe()"
+        )
     if engine_of(loop) is not None:
         raise RuntimeError(
             "this loop has an engine already: attach() comes before the first call, "

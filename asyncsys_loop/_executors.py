@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from ._native import ffi, lib
 
@@ -45,9 +44,8 @@ def _try(name: str) -> int:
 def _watcher() -> str:
     """Tell who watches the system calls of this process, as far as /proc knows."""
     try:
-        status = dict(
-            line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines()
-        )
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file)
     except (OSError, ValueError):
         status = {}
     if status.get("Seccomp", "0") != "0":

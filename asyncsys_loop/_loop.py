@@ -141,6 +141,12 @@ def run(
         RuntimeError: a loop is running in this thread already.
         Exception: what the coroutine or new_event_loop() raises.
     """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pass
+    else:
+        raise RuntimeError("asyncsys_loop.run() cannot be called from a running event loop")
     with asyncio.Runner(
         debug=debug, loop_factory=lambda: new_event_loop(base=base, **options)
     ) as runner:

@@ -177,7 +177,7 @@ async def lseek(fd: int, position: int, how: int, /) -> int:
     return result
 
 
-async def ftruncate(fd: int, length: int) -> None:
+async def ftruncate(fd: int, length: int, /) -> None:
     """Make a file `length` bytes long. ftruncate(2), os.ftruncate()."""
     fd, length = _c_int(fd), _off_t(length)
     _sys.audit("os.truncate", fd, length)
