@@ -24,7 +24,7 @@ import pytest
 import asyncsys_loop
 from asyncsys_loop import _engine
 from asyncsys_loop._attach import engine_of
-from asyncsys_loop._loop import default_base
+from asyncsys_loop._loop import BASES, default_base
 
 # For how long a callback may hold up its loop, in seconds. Generous: who makes a blocking call by
 # mistake makes one that doesn't return at all, in these tests.
@@ -155,7 +155,8 @@ def _left_in_process(before: dict[str, str]) -> list[str]:
 @pytest.fixture(scope="session")
 def process_is_warm() -> None:
     """Make what a process opens once and keeps: libuv's pipe for signals."""
-    asyncsys_loop.run(asyncio.sleep(0))
+    for base in BASES:
+        asyncsys_loop.run(asyncio.sleep(0), base=base)
 
 
 @pytest.fixture(autouse=True)
