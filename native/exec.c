@@ -140,9 +140,13 @@ static bool leave_runner(__u32 *runner, __u32 thread)
 
 	if (compare_and_swap(runner, &expected, 0u))
 		return true;
-	while (load_acquire(runner) & RUNNER_SIGNALLING)
-		pause_briefly();
-	store_release(runner, 0u);
+	/* By compare-and-swap: a second interruption may begin when the first is over. */
+	do
+		while (expected & RUNNER_SIGNALLING) {
+			pause_briefly();
+			expected = load_acquire(runner);
+		}
+	while (!compare_and_swap(runner, &expected, 0u));
 	/*
 	 * The signal is queued, but a thread that runs in user mode may not have taken it yet, and it
 	 * would end the next call instead. The way out of any system call takes it.

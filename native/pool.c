@@ -168,21 +168,24 @@ static bool start_worker(struct pool *pool)
 
 /*
  * One thread more: a sleeping one, else a new one. It is counted as awake from now on; what it gets
- * is a token, which a new thread finds when it first goes to sleep.
+ * is a token, which a new thread finds when it first goes to sleep. Returns false where there is no
+ * thread, and the system gives none.
  */
-static void wake_or_start(struct pool *pool)
+static bool wake_or_start(struct pool *pool)
 {
 	struct async_syscall_control *control = pool->control;
 	__u32 tokens = load_sequential(&control->doorbell);
 
 	if (load_sequential(&control->sleepers) <= tokens &&
 	    load_sequential(&pool->workers) >= pool->max_workers && tokens != 0)
-		return; /* all are at work, and the first to finish finds a token */
+		return true; /* all are at work, and the first to finish finds a token */
 	add_sequential(&control->awake, 1);
 	pool->executor->ring(pool->handle);
 	/* A thread that is about to leave takes itself off the sleepers, and then looks for a token. */
-	if (load_sequential(&control->sleepers) == 0)
-		start_worker(pool);
+	if (load_sequential(&control->sleepers) != 0 || start_worker(pool))
+		return true;
+	/* A worker that leaves looks at the ring before it isn't counted any more. */
+	return load_sequential(&pool->workers) != 0 || ring_is_empty(control);
 }
 
 /* Whether every exec thread that there may be is at work: then whoever is done first goes on. */
@@ -336,8 +339,7 @@ int pool_ring(struct pool *pool)
 	if (waiting == 0)
 		return false;
 	if ((load_sequential(&control->awake) & AWAKE_COUNT) == 0) {
-		wake_or_start(pool);
-		if (load_sequential(&pool->workers) == 0) {
+		if (!wake_or_start(pool)) {
 			write_off_awake(control);
 			return -EAGAIN;
 		}
@@ -345,7 +347,7 @@ int pool_ring(struct pool *pool)
 		if (waiting == 1)
 			return true; /* nothing stands behind it */
 	}
-	if (load_relaxed(&control->watching) == WATCH_ASLEEP)
+	if (load_sequential(&control->watching) == WATCH_ASLEEP)
 		call_watch(pool);
 	return rung;
 }
@@ -389,9 +391,15 @@ void pool_close(struct pool *pool)
 	}
 	for (uint32_t i = 0; i < pool->max_workers; i++)
 		pool->executor->ring(pool->handle);
-	for (uint32_t i = 0; i < pool->max_workers; i++)
-		if (pool->worker[i].state != WORKER_NONE)
+	for (uint32_t i = 0; i < pool->max_workers; i++) {
+		enum worker_state state;
+
+		pthread_mutex_lock(&pool->lock);
+		state = pool->worker[i].state;
+		pthread_mutex_unlock(&pool->lock);
+		if (state != WORKER_NONE)
 			pthread_join(pool->worker[i].thread, NULL);
+	}
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
 }
