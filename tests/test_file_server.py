@@ -503,7 +503,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (links / "absolute.txt").symlink_to(links / "plain.txt")
     (links / "outside.txt").symlink_to("../secret.txt")
     (links / "outside-dir").symlink_to("../outside")
-    (links / "magic").symlink_to("/proc/self/fd/0")
+    (links / "magic").symlink_to("/proc/self/exe")
     (links / "loop").symlink_to("loop")
     (links / "dangling").symlink_to("nowhere")
     return root
@@ -1358,7 +1358,7 @@ def test_a_log_that_nobody_reads_stops_nobody(tree: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_graceful_shutdown(tree: Path, number: signal.Signals) -> None:
-    with serving(tree) as server:
+    with serving(tree, "--grace-time", "3600") as server:
         with (
             server.connect(receive_buffer=65536) as busy,
             server.connect() as idle,

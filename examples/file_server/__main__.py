@@ -5,7 +5,6 @@ import errno
 import json
 import logging
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from . import AccessLog, Files, FileServer, Limits, TableFiles, ThreadFiles
 from ._resolve import SYMLINKS
 
 _DEFAULTS = Limits()
+_STDOUT = 1
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
 
@@ -86,7 +86,7 @@ def main(
     except (ValueError, OSError, RuntimeError, ImportError) as error:
         raise click.ClickException(str(error)) from error
     files: Files = TableFiles(symlinks) if access == "table" else ThreadFiles(symlinks)
-    log = AccessLog(files, sys.stdout.fileno()) if access_log else None
+    log = AccessLog(files, _STDOUT) if access_log else None
     server = FileServer(files, Limits(**limits), listings=listing, log=log)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         stats = runner.run(_serve(server, directory, host, port))

@@ -8,10 +8,10 @@ STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HT
 class Answer:
     """One response, without what belongs to the connection (Date, Connection).
 
-    The body is either `body`, or, when `fd` isn't -1, the `parts` of that file. A part is (prefix,
+    The content is `body`, or, if there are any, the `parts` of the file `fd`. A part is (prefix,
     offset, length): bytes to send as they are, then a piece of the file. Whoever holds the answer
-    owns the descriptor. `length` is the size of the body, which a HEAD announces and does not send;
-    -1 leaves Content-Length out.
+    owns the descriptor, and closes it when the answer is sent; -1 is none. `length` is that of the
+    content, which a HEAD announces and does not send; -1 leaves Content-Length out.
     """
 
     __slots__ = ("body", "fd", "fields", "length", "parts", "status")
@@ -44,4 +44,5 @@ class HTTPError(Exception):
         self.fields = fields
 
 
-METHOD_NOT_ALLOWED = HTTPError(405, "Only GET and HEAD are answered here.", b"Allow: GET, HEAD\r\n")
+def method_not_allowed() -> HTTPError:
+    return HTTPError(405, "Only GET and HEAD are answered here.", b"Allow: GET, HEAD\r\n")

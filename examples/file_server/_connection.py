@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 import httptools
 
-from ._answer import METHOD_NOT_ALLOWED, STATUS_LINES, Answer, HTTPError
+from ._answer import STATUS_LINES, Answer, HTTPError, method_not_allowed
 from ._buffers import SIZE as BUFFER_SIZE
 from ._conditional import http_date
 from ._pages import error_page
@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
             # Content isn't read, so the next request can't be found behind it.
             if method in {b"GET", b"HEAD"}:
                 self._stop_parser(HTTPError(413, "A request for a file has no content."))
-            self._stop_parser(METHOD_NOT_ALLOWED)
+            self._stop_parser(method_not_allowed())
         self._in_head = False
         keep_alive = parser.should_keep_alive()
         request = Request(method, self._target, version, headers, keep_alive=keep_alive)
@@ -297,9 +297,9 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             raise _DisconnectedError from error
         finally:
+            server.note(self._peer, request, answer.status, max(0, self._written - start))
             if answer.fd >= 0:
                 await server.files.close(answer.fd)
-            server.note(self._peer, request, answer.status, max(0, self._written - start))
         return keep_alive
 
     async def _stream(self, head: bytes, answer: Answer) -> None:

@@ -34,10 +34,12 @@ _ROOT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _ATTEMPTS = 8
 # Calls that one listing has under way, so that a large directory leaves room for others.
 _SCAN_BATCH = 64
+# What is read of a file before its size is known.
+_BEGINNING = 16 * 1024
 
 
 class Opened(NamedTuple):
-    """A file that was opened: `fd` is -1 when `content` is there, for then it is closed already."""
+    """A file that was opened, with its `content` if it is small; `fd` is -1 if it's closed."""
 
     fd: int
     status: os.stat_result
@@ -60,7 +62,7 @@ class Files(Protocol):
     async def stop(self) -> None: ...
 
     async def open(self, path: bytes, small: int) -> Opened:
-        """Open `path` beneath the root; a file of at most `small` bytes is read and closed too."""
+        """Open `path` beneath the root; a regular file of at most `small` bytes is read as well."""
 
     async def preadinto(self, fd: int, buffer: memoryview, offset: int) -> int: ...
 
@@ -102,15 +104,29 @@ class TableFiles:
     async def open(self, path: bytes, small: int) -> Opened:
         fd = await self._openat2(path or b".", self._how)
         try:
-            status = await asyncsys_loop.os.fstat(fd)
+            if small <= 0:
+                return Opened(fd, await asyncsys_loop.os.fstat(fd), None)
+            # Submitted in the same tick, so that one wake-up of an exec thread is enough for both.
+            reading = asyncio.create_task(self._begin(fd, min(small, _BEGINNING)))
+            try:
+                status = await asyncsys_loop.os.fstat(fd)
+            finally:
+                content = await reading
             if status.st_size > small or not stat.S_ISREG(status.st_mode):
                 return Opened(fd, status, None)
-            content = await asyncsys_loop.os.pread(fd, status.st_size, 0) if status.st_size else b""
+            rest = status.st_size - len(content)
+            if rest > 0:
+                content += await asyncsys_loop.os.pread(fd, rest, len(content))
+            return Opened(fd, status, content[: status.st_size])
         except BaseException:
             await self.close(fd)
             raise
-        await self.close(fd)
-        return Opened(-1, status, content)
+
+    async def _begin(self, fd: int, length: int) -> bytes:
+        try:
+            return await asyncsys_loop.os.pread(fd, length, 0)
+        except OSError:
+            return b""  # fstat tells what it is that can't be read
 
     async def preadinto(self, fd: int, buffer: memoryview, offset: int) -> int:
         return await asyncsys_loop.os.preadinto(fd, buffer, offset)

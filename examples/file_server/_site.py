@@ -8,7 +8,7 @@ import stat
 import time
 from urllib.parse import quote
 
-from ._answer import METHOD_NOT_ALLOWED, Answer, HTTPError
+from ._answer import Answer, HTTPError, method_not_allowed
 from ._conditional import CONDITIONS, http_date, precondition, range_applies
 from ._files import Files, Opened
 from ._limits import Limits
@@ -75,7 +75,7 @@ class Site:
         if request.error is not None:
             raise request.error
         if request.method not in (b"GET", b"HEAD"):
-            raise METHOD_NOT_ALLOWED
+            raise method_not_allowed()
         headers = request.headers
         host = headers.get(b"host")
         if host is None:
@@ -153,7 +153,7 @@ class Site:
         if content is not None:
             if len(content) != size:
                 raise HTTPError(500, "The file changed while it was read.")
-            return Answer(200, fields, content)
+            return Answer(200, fields, content, fd=fd)
         if plain:
             return Answer(200, fields, length=size, fd=fd, parts=[(b"", 0, size)])
 
