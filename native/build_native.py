@@ -62,7 +62,7 @@ def builder(extra_compile_args: list[str] | None = None) -> FFI:
         depends=[os.path.relpath(path) for path in sorted(NATIVE.glob("**/*.h"))],
         include_dirs=[os.path.relpath(NATIVE), os.path.relpath(NATIVE / "include")],
         extra_compile_args=["-std=c11", "-O2", "-Wall", "-Wextra", *(extra_compile_args or [])],
-        libraries=["pthread"],
+        libraries=["pthread", "dl"],
     )
     return ffi
 

@@ -6,7 +6,7 @@
  * the kernel to answer it from its caches, and every further thread takes a core from the loop. So
  * a burst wakes one thread. But any call may block, nobody can tell beforehand, and then the
  * requests behind it must not wait. That is noticed, not guessed: while requests are about, one
- * thread (the watch) looks at the ring every half millisecond. Where a request that it saw on the
+ * thread (the watch) looks at the ring every millisecond. Where a request that it saw on the
  * last look is still there:
  *
  *   enough threads are runnable   the processors are busy, with them or with others: one more would
@@ -27,6 +27,7 @@
 #define _GNU_SOURCE
 #include "pool.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -47,9 +48,9 @@
 #include "interrupt_signal.h"
 
 enum {
-	LOOK_NANOSECONDS = 500 * 1000,
+	LOOK_NANOSECONDS = 1000 * 1000,
 	QUIET_LOOKS = 20, /* without a new request, and the watch sleeps */
-	STACK_BYTES = 64 * 1024,
+	STACK_BYTES = 64 * 1024, /* and what the thread-local variables of the process take */
 };
 
 /* The values of `watching`. */
@@ -81,6 +82,18 @@ struct pool {
 	struct worker worker[];
 };
 
+/*
+ * glibc puts thread-local variables onto the stack, and a process may have more than fit on a small
+ * one: then pthread_create() fails. How much they take glibc tells only its friends, and Rust's std.
+ */
+static size_t stack_bytes(const pthread_attr_t *attributes)
+{
+	size_t (*least)(const pthread_attr_t *);
+
+	*(void **)&least = dlsym(RTLD_DEFAULT, "__pthread_get_minstack");
+	return STACK_BYTES + (least == NULL ? 0 : least(attributes));
+}
+
 /* A thread with a small stack that blocks all signals but the one that interrupts calls. */
 static int start_thread(pthread_t *thread, void *(*function)(void *), void *argument)
 {
@@ -92,7 +105,7 @@ static int start_thread(pthread_t *thread, void *(*function)(void *), void *argu
 	error = pthread_attr_init(&attributes);
 	if (error != 0)
 		return -error;
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_attr_setstacksize(&attributes, stack_bytes(&attributes));
 	sigfillset(&blocked);
 	sigdelset(&blocked, interrupt_signal());
 	/* Inherited from birth: no signal of the process can land on the thread in between. */
@@ -381,9 +394,9 @@ uint64_t pool_reinforcements(const struct pool *pool)
 	return load_relaxed(&pool->reinforcements);
 }
 
-void pool_close(struct pool *pool)
+void pool_abandon(struct pool *pool)
 {
-	/* The watch first: it starts threads. */
+	/* The watch first: it starts threads, and takes an END that stays in the ring for a request. */
 	store_release(&pool->control->watching, (__u32)WATCH_STOPPED);
 	if (pool->has_watch) {
 		futex_wake(&pool->control->watching, 1);
@@ -391,6 +404,11 @@ void pool_close(struct pool *pool)
 	}
 	for (uint32_t i = 0; i < pool->max_workers; i++)
 		pool->executor->ring(pool->handle);
+}
+
+void pool_close(struct pool *pool)
+{
+	pool_abandon(pool);
 	for (uint32_t i = 0; i < pool->max_workers; i++) {
 		enum worker_state state;
 

@@ -32,6 +32,9 @@ uint64_t pool_reinforcements(const struct pool *pool);
  */
 void pool_close(struct pool *pool);
 
+/* Wakes all threads, so that they see END, and waits for none but the watch. */
+void pool_abandon(struct pool *pool);
+
 /* In a forked child: the threads aren't there, and nothing may be waited for. */
 void pool_forget(struct pool *pool);
 

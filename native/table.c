@@ -411,9 +411,9 @@ int async_syscall_close(struct async_syscall_table *table)
 
 void async_syscall_abandon(struct async_syscall_table *table)
 {
-	if (table->forked || table->free_count == 0)
+	if (table->forked)
 		return;
-	end(table);
-	for (uint32_t i = 0; i < table->max_workers; i++)
-		table->executor->ring(table->handle);
+	if (table->free_count != 0) /* else each thread leaves after its idle time */
+		end(table);
+	pool_abandon(table->pool);
 }
