@@ -14,6 +14,7 @@ __all__ = [
     "c_int",
     "dir_descriptor",
     "fildes",
+    "fspath",
     "off_t",
     "os_error",
     "path_bytes",
@@ -149,15 +150,23 @@ def dir_descriptor(value: Any) -> int:
     return path_descriptor(value)
 
 
+def fspath(
+    path: Any, function: str, name: str = "path", allowed: str = "string, bytes or os.PathLike"
+) -> str | bytes:
+    """Return a path as an OSError and an audit hook see it: a PathLike is asked only once."""
+    if isinstance(path, str | bytes):
+        return path
+    if not hasattr(type(path), "__fspath__"):
+        raise TypeError(f"{function}: {name} should be {allowed}, not {type(path).__name__}")
+    text: str | bytes = os.fspath(path)
+    return text
+
+
 def path_bytes(
     path: Any, function: str, name: str = "path", allowed: str = "string, bytes or os.PathLike"
 ) -> bytes:
     """Return a path as the kernel takes it. (A bytes object ends with a NUL in memory.)"""
-    if not isinstance(path, str | bytes):
-        if not hasattr(type(path), "__fspath__"):
-            raise TypeError(f"{function}: {name} should be {allowed}, not {type(path).__name__}")
-        path = os.fspath(path)
-    encoded = os.fsencode(path)
+    encoded = os.fsencode(fspath(path, function, name, allowed))
     if 0 in encoded:
         raise ValueError(f"{function}: embedded null character in {name}")
     return encoded

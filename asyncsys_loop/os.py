@@ -21,6 +21,7 @@ import os as _os
 import struct as _struct
 import sys as _sys
 from errno import EINVAL as _EINVAL
+from operator import index as _index
 from typing import TYPE_CHECKING, Any, AnyStr, Final, overload
 
 from ._attach import running_engine as _running_engine
@@ -38,6 +39,7 @@ from ._convert import (
 )
 from ._convert import (
     fildes as _fildes,
+    fspath as _fspath,
 )
 from ._convert import (
     off_t as _off_t,
@@ -129,7 +131,7 @@ _PATH_OR_FD: Final = "string, bytes, os.PathLike or integer"
 
 
 def _audit_dir_fd(dir_fd: Any) -> int:
-    return -1 if dir_fd is None else dir_fd
+    return -1 if dir_fd is None else _index(dir_fd)
 
 
 # Descriptors
@@ -142,15 +144,17 @@ async def open(
 
     A cancelled open() leaves no descriptor behind.
     """
+    path = _fspath(path, "open")
+    name, flags, mode = _path_bytes(path, "open"), _c_int(flags) | _os.O_CLOEXEC, _c_int(mode)
+    directory = _dir_descriptor(dir_fd)
     _sys.audit("open", path, None, flags)
-    name = _path_bytes(path, "open")
     memory = _readable(name)
     result = await _running_engine().call(
         _OPENAT,
-        _dir_descriptor(dir_fd),
+        directory,
         memory,
-        _c_int(flags) | _os.O_CLOEXEC,
-        _c_int(mode),
+        flags,
+        mode,
         keep=memory,
         discard=_close_descriptor,
     )
@@ -252,8 +256,7 @@ async def readinto(fd: int, buffer: Buffer, /) -> int:
 
 async def preadinto(fd: int, buffer: Buffer, offset: int, /) -> int:
     """As readinto(), from `offset` on. The position of fd stays. pread(2)."""
-    fd, offset = _c_int(fd), _off_t(offset)
-    memory = _writable(buffer)
+    fd, memory, offset = _c_int(fd), _writable(buffer), _off_t(offset)
     length = min(len(memory), _MOST)
     result = await _running_engine().call(_PREAD, fd, memory, length, offset, keep=memory)
     if result < 0:
@@ -274,8 +277,7 @@ async def write(fd: int, data: Buffer, /) -> int:
 
 async def pwrite(fd: int, data: Buffer, offset: int, /) -> int:
     """As write(), from `offset` on. The position of fd stays. pwrite(2), os.pwrite()."""
-    fd, offset = _c_int(fd), _off_t(offset)
-    memory = _readable(data)
+    fd, memory, offset = _c_int(fd), _readable(data), _off_t(offset)
     length = min(len(memory), _MOST)
     result = await _running_engine().call(_PWRITE, fd, memory, length, offset, keep=memory)
     if result < 0:
@@ -356,6 +358,11 @@ async def _statx(descriptor: int, name: bytes, flags: int, shown: Any) -> _os.st
     return _stat_result(memory)
 
 
+async def _fstatx(descriptor: int, shown: Any) -> _os.stat_result:
+    # No descriptor is negative, but AT_FDCWD would be the working directory.
+    return await _statx(max(descriptor, -1), b"", _AT_EMPTY_PATH, shown)
+
+
 async def stat(
     path: FileDescriptorOrPath, *, dir_fd: int | None = None, follow_symlinks: bool = True
 ) -> _os.stat_result:
@@ -368,20 +375,22 @@ async def stat(
     if not isinstance(path, str | bytes) and hasattr(type(path), "__index__"):
         if dir_fd is not None:
             raise ValueError("stat: can't specify dir_fd without matching path")
-        return await _statx(_path_descriptor(path), b"", _AT_EMPTY_PATH, path)
-    name = _path_bytes(path, "stat", allowed=_PATH_OR_FD)
+        return await _fstatx(_path_descriptor(path), path)
+    path = _fspath(path, "stat", allowed=_PATH_OR_FD)
+    name = _path_bytes(path, "stat")
     return await _statx(directory, name, 0 if follow_symlinks else _AT_SYMLINK_NOFOLLOW, path)
 
 
 async def lstat(path: StrOrBytesPath, *, dir_fd: int | None = None) -> _os.stat_result:
     """As stat(), of a symbolic link itself. lstat(2), os.lstat()."""
+    path = _fspath(path, "lstat")
     name = _path_bytes(path, "lstat")
     return await _statx(_dir_descriptor(dir_fd), name, _AT_SYMLINK_NOFOLLOW, path)
 
 
 async def fstat(fd: int) -> _os.stat_result:
     """As stat(), of a descriptor. fstat(2), os.fstat()."""
-    return await _statx(_c_int(fd), b"", _AT_EMPTY_PATH, None)
+    return await _fstatx(_c_int(fd), None)
 
 
 # Directories
@@ -403,20 +412,21 @@ async def listdir(path: Any = None) -> list[Any]:
     Returns:
         Names of type bytes where the path is bytes, of type str otherwise.
     """
-    _sys.audit("os.listdir", path)
     if path is not None and not isinstance(path, str | bytes) and hasattr(type(path), "__index__"):
+        path = _path_descriptor(path)
+        _sys.audit("os.listdir", path)
         # As os does it: a duplicate, so that the caller may close fd meanwhile.
-        descriptor = _os.dup(_path_descriptor(path))
+        descriptor = _os.dup(path)
         try:
-            await lseek(descriptor, 0, _os.SEEK_SET)
-            names = await _names(descriptor, None)
+            names = await _names(descriptor, path)
             await lseek(descriptor, 0, _os.SEEK_SET)
         finally:
             _os.close(descriptor)
         return [_os.fsdecode(name) for name in names]
-    if path is None:
-        path = "."
-    name = _path_bytes(path, "listdir", allowed="string, bytes, os.PathLike, integer or None")
+    if path is not None:
+        path = _fspath(path, "listdir", allowed="string, bytes, os.PathLike, integer or None")
+    name = b"." if path is None else _path_bytes(path, "listdir")
+    _sys.audit("os.listdir", path)
     memory = _readable(name)
     descriptor = await _running_engine().call(
         _OPENAT,
@@ -432,7 +442,7 @@ async def listdir(path: Any = None) -> list[Any]:
         names = await _names(descriptor, path)
     finally:
         _os.close(descriptor)  # of a directory: this writes nothing, so it doesn't block
-    if isinstance(_os.fspath(path), bytes):
+    if isinstance(path, bytes):
         return names
     return [_os.fsdecode(name) for name in names]
 
@@ -463,6 +473,7 @@ def _dirent_names(entries: bytes) -> Iterator[bytes]:
 
 async def mkdir(path: StrOrBytesPath, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
     """Make a directory. mkdir(2), os.mkdir()."""
+    path = _fspath(path, "mkdir")
     name, mode = _path_bytes(path, "mkdir"), _c_int(mode)
     directory = _dir_descriptor(dir_fd)
     _sys.audit("os.mkdir", path, mode, _audit_dir_fd(dir_fd))
@@ -473,6 +484,7 @@ async def mkdir(path: StrOrBytesPath, mode: int = 0o777, *, dir_fd: int | None =
 
 
 async def _unlinkat(event: str, function: str, path: Any, dir_fd: Any, flags: int) -> None:
+    path = _fspath(path, function)
     name = _path_bytes(path, function)
     directory = _dir_descriptor(dir_fd)
     _sys.audit(event, path, _audit_dir_fd(dir_fd))
@@ -505,6 +517,7 @@ async def rename(
     dst_dir_fd: int | None = None,
 ) -> None:
     """Rename a file; what was at `dst` is replaced. rename(2), os.rename()."""
+    src, dst = _fspath(src, "rename", "src"), _fspath(dst, "rename", "dst")
     old, new = _path_bytes(src, "rename", "src"), _path_bytes(dst, "rename", "dst")
     old_directory, new_directory = _dir_descriptor(src_dir_fd), _dir_descriptor(dst_dir_fd)
     _sys.audit("os.rename", src, dst, _audit_dir_fd(src_dir_fd), _audit_dir_fd(dst_dir_fd))
