@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis.configuration
 import pytest
 
 import asyncsys_loop
@@ -34,6 +35,7 @@ _loops: list[asyncio.AbstractEventLoop] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.configuration.set_hypothesis_home_dir(config.rootpath / "build" / "hypothesis")
     for line in (
         "loop(foreign=False, **options): options of new_event_loop() for the loop of this test; "
         "foreign: a loop of the base itself, without an engine",
