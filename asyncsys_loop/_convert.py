@@ -9,6 +9,7 @@ from typing import Any, Final
 from ._native import ffi
 
 __all__ = [
+    "CHARS",
     "address",
     "allocate",
     "c_int",
@@ -30,27 +31,19 @@ INT_MAX: Final = 2**31 - 1
 LONG_MAX: Final = 2**63 - 1
 
 _UINTPTR = ffi.typeof("uintptr_t")
-_CHARS = ffi.typeof("char[]")
 _cast = ffi.cast
 _from_buffer = ffi.from_buffer
-_new = ffi.new_allocator(should_clear_after_alloc=False)
-_unpack = ffi.unpack
 
-
-def allocate(size: int) -> Any:
-    """Return memory for the kernel to write to, with whatever it holds."""
-    return _new(_CHARS, size)
+# Memory for the kernel to write to, with whatever it holds: allocate(CHARS, size).
+CHARS: Any = ffi.typeof("char[]")
+allocate: Any = ffi.new_allocator(should_clear_after_alloc=False)
+# A copy of its first bytes: taken(memory, size).
+taken: Any = ffi.unpack
 
 
 def address(memory: Any) -> int:
-    """Return the address of memory from allocate(), readable() or writable()."""
+    """Return the address of memory from allocate, readable() or writable()."""
     return int(_cast(_UINTPTR, memory))
-
-
-def taken(memory: Any, size: int) -> bytes:
-    """Return a copy of the first `size` bytes of memory from allocate()."""
-    data: bytes = _unpack(memory, size)
-    return data
 
 
 def readable(buffer: Any) -> Any:

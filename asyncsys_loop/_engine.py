@@ -216,8 +216,8 @@ class Engine:
             a0: first of six arguments: integers of 64 bits with a sign. A pointer is the address of
                 memory that stays where it is as long as `keep` lives; for a1, which is where most
                 calls have theirs, it may be that memory itself, which is quicker.
-            keep: what must stay alive until the call has ended: memory, or a tuple or list of it. It
-                is released where the call fails.
+            keep: what must stay alive until the call has ended: memory, or a tuple or list of it.
+                It is released where the call fails.
             discard: called with the result and `keep` where the call ran and its caller doesn't
                 learn of it. Must not block.
             must_run: a cancelled caller doesn't stop the call, it only waits for it: close().
@@ -374,14 +374,14 @@ class Engine:
         count = _reap(self._table, notified, self._reaped)
         pairs = _unpack(self._reaped, 1 + 2 * count)
         calls = self._calls
-        for i in range(1, 2 * count, 2):
-            slot = pairs[i]
+        for slot, result in zip(pairs[1::2], pairs[2::2], strict=True):
             call: Any = calls[slot]
             calls[slot] = None
-            if call[0].done():
-                self._undo(call, pairs[i + 1])
+            future = call[0]
+            if future.done():
+                self._undo(call, result)
             else:
-                call[0].set_result(pairs[i + 1])
+                future.set_result(result)
         if self._queue:
             self._feed()
         if pairs[0]:

@@ -24,7 +24,11 @@ from errno import EINVAL as _EINVAL
 from operator import index as _index
 from typing import TYPE_CHECKING, Any, AnyStr, Final, overload
 
+from ._attach import running as _running
 from ._attach import running_engine as _running_engine
+from ._convert import (
+    CHARS as _CHARS,
+)
 from ._convert import (
     address as _address,
 )
@@ -39,6 +43,8 @@ from ._convert import (
 )
 from ._convert import (
     fildes as _fildes,
+)
+from ._convert import (
     fspath as _fspath,
 )
 from ._convert import (
@@ -125,6 +131,8 @@ _AT_EMPTY_PATH: Final = 0x1000
 
 # The most that one read(2) or write(2) moves; CPython cuts longer ones off likewise.
 _MOST: Final = 0x7FFFF000
+_INT_MAX: Final = 0x7FFFFFFF
+_OFF_T_MAX: Final = 0x7FFFFFFFFFFFFFFF
 _LISTDIR_BYTES: Final = 32768
 
 _PATH_OR_FD: Final = "string, bytes, os.PathLike or integer"
@@ -220,24 +228,38 @@ def _checked_length(length: object) -> int:
     return min(number, _MOST)
 
 
+# One comparison for arguments that are as they should be; the conversions say what isn't.
+
+
 async def read(fd: int, length: int, /) -> bytes:
     """Read at most `length` bytes; b"" at the end of the file. read(2), os.read()."""
-    fd, length = _c_int(fd), _checked_length(length)
-    memory = _allocate(length)
-    result = await _running_engine().call(_READ, fd, memory, length, keep=memory)
+    if not (type(fd) is type(length) is int and 0 <= fd <= _INT_MAX and 0 <= length <= _MOST):
+        fd, length = _c_int(fd), _checked_length(length)
+    memory = _allocate(_CHARS, length)
+    engine = _running.engine or _running_engine()
+    result = await engine.call(_READ, fd, memory, length, keep=memory)
     if result < 0:
         raise _os_error(result)
-    return _taken(memory, result)
+    data: bytes = _taken(memory, result)
+    return data
 
 
 async def pread(fd: int, length: int, offset: int, /) -> bytes:
     """Read at most `length` bytes from `offset` on; fd keeps its position. pread(2), os.pread()."""
-    fd, length, offset = _c_int(fd), _checked_length(length), _off_t(offset)
-    memory = _allocate(length)
-    result = await _running_engine().call(_PREAD, fd, memory, length, offset, keep=memory)
+    if not (
+        type(fd) is type(length) is type(offset) is int
+        and 0 <= fd <= _INT_MAX
+        and 0 <= length <= _MOST
+        and 0 <= offset <= _OFF_T_MAX
+    ):
+        fd, length, offset = _c_int(fd), _checked_length(length), _off_t(offset)
+    memory = _allocate(_CHARS, length)
+    engine = _running.engine or _running_engine()
+    result = await engine.call(_PREAD, fd, memory, length, offset, keep=memory)
     if result < 0:
         raise _os_error(result)
-    return _taken(memory, result)
+    data: bytes = _taken(memory, result)
+    return data
 
 
 async def readinto(fd: int, buffer: Buffer, /) -> int:
@@ -343,7 +365,7 @@ def _stat_result(memory: Any) -> _os.stat_result:
 
 
 async def _statx(descriptor: int, name: bytes, flags: int, shown: Any) -> _os.stat_result:
-    path, memory = _readable(name), _allocate(_STATX_BYTES)
+    path, memory = _readable(name), _allocate(_CHARS, _STATX_BYTES)
     result = await _running_engine().call(
         _STATX,
         descriptor,
@@ -449,7 +471,7 @@ async def listdir(path: Any = None) -> list[Any]:
 
 async def _names(descriptor: int, shown: Any) -> list[bytes]:
     names: list[bytes] = []
-    memory = _allocate(_LISTDIR_BYTES)
+    memory = _allocate(_CHARS, _LISTDIR_BYTES)
     while True:
         result = await _running_engine().call(
             _GETDENTS, descriptor, memory, _LISTDIR_BYTES, keep=memory
