@@ -244,7 +244,8 @@ int32_t async_syscall_submit(struct async_syscall_table *table, uint32_t num, in
 		return -EAGAIN;
 	slot = table->free[--table->free_count];
 	info = &table->view.info[slot];
-	assert_transition(info->state, SYSCALL_HASCALL);
+	/* An exec thread may look at it through an old entry of the ring: a compare-and-swap that fails. */
+	assert_transition(load_relaxed(&info->state), SYSCALL_HASCALL);
 	info->num = num;
 	info->arg[0] = (__u64)arg0;
 	info->arg[1] = (__u64)arg1;
@@ -388,7 +389,7 @@ static void end(struct async_syscall_table *table)
 {
 	uint32_t slot = table->free[--table->free_count];
 
-	assert_transition(table->view.info[slot].state, SYSCALL_END);
+	assert_transition(load_relaxed(&table->view.info[slot].state), SYSCALL_END);
 	store_sequential(&table->view.info[slot].state, (__u32)SYSCALL_END);
 	publish(table, slot);
 }
