@@ -1,7 +1,7 @@
 """One body of tests, for each executor and each base loop, and what every test is held to.
 
 ASYNCSYS_EXECUTOR and ASYNCSYS_BASE choose what the tests run on; `make test` runs all combinations.
-Coroutine tests run on a loop from asyncsys_loop.new_event_loop(); the marker `loop` gives it options.
+Coroutine tests run on a loop of asyncsys_loop.new_event_loop(); the marker `loop` has its options.
 
 After each test everything is where it was before: no call in the table or in the queue and no
 buffer kept by one when the test's body ends; no descriptor and no exec thread when the loop is
@@ -9,18 +9,20 @@ closed. A test in which the loop stands still fails too.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis.configuration
 import pytest
+import pytest_timeout  # type: ignore[import-untyped]
 
 import asyncsys_loop
 from asyncsys_loop import _engine
@@ -37,8 +39,10 @@ _loops: list[asyncio.AbstractEventLoop] = []
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.configuration.set_hypothesis_home_dir(config.rootpath / "build" / "hypothesis")
     for line in (
-        "loop(foreign=False, **options): options of new_event_loop() for the loop of this test; "
-        "foreign: a loop of the base itself, without an engine",
+        (
+            "loop(foreign=False, **options): options of new_event_loop() for this test's loop; "
+            "foreign: a loop of the base itself, without an engine"
+        ),
         "blocks_loop(reason): the loop may stand still in this test",
         "leaves_calls(reason): calls may be in flight when this test's body ends",
     ):
@@ -79,7 +83,7 @@ _items: list[pytest.Item] = []  # the one that runs
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     _items.append(item)
     result = yield
     _items.pop()
@@ -91,6 +95,48 @@ def pytest_asyncio_loop_factories(
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     # `item` stands for all its parameters here, whose own markers it doesn't have.
     return {default_base(): lambda: _make_loop(_items[-1])}
+
+
+# A hung test is a failed test
+
+
+_timed_out: set[pytest.Item] = set()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: Any, settings: Any) -> bool | None:
+    """Cancel the tasks of a coroutine test that takes too long.
+
+    pytest-timeout raises an exception in a signal handler. That gets lost in uvloop, which hands
+    what a handler raises to the loop's exception handler.
+    """
+    if item.get_closest_marker("asyncio") is None:
+        return None
+
+    def cancel_tasks(loop: asyncio.AbstractEventLoop) -> None:
+        for task in asyncio.all_tasks(loop):
+            task.print_stack()
+            task.cancel()
+
+    def expire() -> None:
+        _timed_out.add(item)
+        for loop in _loops:
+            with contextlib.suppress(RuntimeError):  # closed
+                loop.call_soon_threadsafe(cancel_tasks, loop)
+        if not ended.wait(10):  # it doesn't help
+            pytest_timeout.timeout_timer(item, settings)
+
+    def cancel() -> None:
+        ended.set()
+        timer.cancel()
+        timer.join()
+
+    ended = threading.Event()
+    timer = threading.Timer(settings.timeout, expire)
+    timer.daemon = True
+    item.cancel_timeout = cancel
+    timer.start()
+    return True
 
 
 # Nothing is left in the table
@@ -111,8 +157,13 @@ def _left_in_table(loop: asyncio.AbstractEventLoop) -> list[str]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    result = yield
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    try:
+        result = yield
+    except asyncio.CancelledError:
+        if item not in _timed_out:
+            raise
+        pytest.fail("Timeout: the stacks of its tasks are on stderr", pytrace=False)
     if item.get_closest_marker("leaves_calls") is None:
         for loop in _loops:
             left = _left_in_table(loop)
@@ -148,8 +199,11 @@ def _left_in_process(before: dict[str, str]) -> list[str]:
     left = [
         f"descriptor {fd}: {what}" for fd, what in _descriptors().items() if before.get(fd) != what
     ]
-    left += [f"descriptor {fd} was closed: {what}" for fd, what in before.items() if
-             not os.path.lexists(f"/proc/self/fd/{fd}")]
+    left += [
+        f"descriptor {fd} was closed: {what}"
+        for fd, what in before.items()
+        if not os.path.lexists(f"/proc/self/fd/{fd}")
+    ]
     left += [f"thread {name}" for name in _exec_threads()]
     return left
 
@@ -168,8 +222,8 @@ def nothing_left(process_is_warm: None) -> Iterator[None]:
     yield
     _loops.clear()
     assert len(_engine._abandoned) == abandoned, "calls were abandoned"
-    # A joined thread is to be seen in /proc for a moment, and a cycle keeps a descriptor for longer.
-    deadline = time.monotonic() + 2
+    # A joined thread is seen in /proc for a moment, and a cycle keeps a descriptor for longer.
+    deadline = time.monotonic() + 1
     while left := _left_in_process(before):
         if time.monotonic() > deadline:
             pytest.fail("the test left behind: " + "; ".join(left), pytrace=False)
@@ -201,7 +255,7 @@ class _Heartbeat(threading.Thread):
 
     def run(self) -> None:
         while not self.stopped.wait(0.1) and self.stalled is None:
-            for loop in list(_loops):
+            for loop in _loops:
                 self._beat(loop)
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:

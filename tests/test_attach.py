@@ -95,7 +95,7 @@ async def test_running_loop_is_not_closed() -> None:
 @foreign
 async def test_twice() -> None:
     attach()
-    with pytest.raises(RuntimeError, match="has an engine already.*before the first call"):
+    with pytest.raises(RuntimeError, match=r"has an engine already.*before the first call"):
         attach(slots=4)
 
 
@@ -192,14 +192,14 @@ def test_several_loops_in_one_thread() -> None:
 
 def test_isolated_asyncio_test_case() -> None:
     class Case(unittest.IsolatedAsyncioTestCase):
-        async def asyncSetUp(self) -> None:  # noqa: N802
+        async def asyncSetUp(self) -> None:
             self.fd = await asyncsys_loop.os.open("/dev/zero", os.O_RDONLY)
 
-        async def asyncTearDown(self) -> None:  # noqa: N802
+        async def asyncTearDown(self) -> None:
             await asyncsys_loop.os.close(self.fd)
 
         async def test_read(self) -> None:
-            self.assertEqual(await asyncsys_loop.os.read(self.fd, 4), bytes(4))
+            assert await asyncsys_loop.os.read(self.fd, 4) == bytes(4)
 
     result = unittest.TestResult()
     Case("test_read").run(result)

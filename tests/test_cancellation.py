@@ -10,7 +10,7 @@ import select
 import signal
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 async def cancelled(task: asyncio.Task[Any]) -> None:
-    """Return when a task has ended by cancellation, without an exception that keeps frames alive."""
+    """Return when a task has ended by cancellation; no exception keeps frames alive."""
     await asyncio.wait([task])
     assert task.cancelled()
 
@@ -180,6 +180,7 @@ BLOCKING: dict[str, Callable[[Blocking], tuple[Any, ...]]] = {
     "recvfrom": lambda use: (use.socket(AF_UNIX, DATAGRAM).fileno(), bytearray(8), 8, 0, 0, 0),
     "rt_sigtimedwait": lambda use: (struct.pack("Q", 1 << signal.SIGUSR1), None, None, 8),
 }
+
 
 @pytest.mark.parametrize("name", [*BLOCKING])
 async def test_blocked_call_is_interrupted(name: str, tmp_path: Path) -> None:
@@ -476,7 +477,7 @@ async def test_task_group_cancels_its_siblings(pipe: tuple[int, int]) -> None:
     async def fail() -> None:
         await syscall("openat", -100, "/nonexistent", 0)
 
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012  (it is the group that raises)
         async with asyncio.TaskGroup() as group:
             for _ in range(5):
                 group.create_task(syscall("read", pipe[0], bytearray(4), 4))
@@ -502,17 +503,20 @@ async def test_uncancelled_task_goes_on(pipe: tuple[int, int]) -> None:
 
 
 async def test_message_of_the_cancellation_is_kept(pipe: tuple[int, int]) -> None:
+    messages: list[object] = []
+
     async def reader() -> None:
         try:
             await syscall("read", pipe[0], bytearray(4), 4)
         except asyncio.CancelledError as error:
-            assert error.args == ("enough",)
+            messages.append(error.args)
             raise
 
     task = asyncio.create_task(reader())
     await claimed()
     task.cancel("enough")
     await cancelled(task)
+    assert messages == [("enough",)]
 
 
 async def test_shielded_call_runs_on(pipe: tuple[int, int]) -> None:
@@ -607,7 +611,7 @@ async def test_other_exceptions_thrown_in_settle_the_call_too(pipe: tuple[int, i
         await claimed()
 
         class Throw:
-            def __await__(self) -> Iterator[Any]:
+            def __await__(self) -> Generator[Any, Any, None]:
                 waiting = coroutine.throw(KeyError("thrown"))
                 while True:
                     yield waiting

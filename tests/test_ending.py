@@ -235,15 +235,21 @@ IN_FLIGHT = dedented("""
     [
         "loop = asyncsys_loop.new_event_loop(); loop.run_until_complete(main())",
         "loop = asyncsys_loop.new_event_loop(); loop.run_until_complete(main()); calls.clear()",
-        "loop = asyncsys_loop.new_event_loop(slots=2, max_workers=1)\n"
-        "loop.run_until_complete(main())",
+        (
+            "loop = asyncsys_loop.new_event_loop(slots=2, max_workers=1)\n"
+            "loop.run_until_complete(main())"
+        ),
         "asyncsys_loop.run(main())",
         "asyncsys_loop.run(main(lambda: sys.exit(0)))",
         "asyncsys_loop.run(main(lambda: os._exit(0)))",
-        "def work(): asyncsys_loop.run(main(lambda: asyncio.sleep(1000)))\n"
-        "threading.Thread(target=work, daemon=True).start(); started.wait()",
-        "def work(): asyncsys_loop.run(main())\n"
-        "thread = threading.Thread(target=work); thread.start(); started.wait()",
+        (
+            "def work(): asyncsys_loop.run(main(lambda: asyncio.sleep(1000)))\n"
+            "threading.Thread(target=work, daemon=True).start(); started.wait()"
+        ),
+        (
+            "def work(): asyncsys_loop.run(main())\n"
+            "thread = threading.Thread(target=work); thread.start(); started.wait()"
+        ),
     ],
 )
 def test_leaving_the_interpreter(ending: str) -> None:
@@ -440,18 +446,20 @@ async def test_threads_of_the_program_get_its_signals() -> None:
 async def test_signals_do_not_fail_calls(tmp_path: Path) -> None:
     # A handler without SA_RESTART: a thread that took the signal would return EINTR.
     hits: list[int] = []
-    before = signal.signal(signal.SIGALRM, lambda *_: hits.append(1))
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    before = signal.signal(signal.SIGUSR1, lambda *_: hits.append(1))
     left, right = socket.socketpair()
     try:
         for _ in range(20):
-            call = asyncio.create_task(asyncsys_loop.syscall("read", left.fileno(), bytearray(4), 4))
-            await asyncio.sleep(0.005)
+            call = asyncio.create_task(
+                asyncsys_loop.syscall("read", left.fileno(), bytearray(4), 4)
+            )
+            for _ in range(20):
+                os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.sleep(0.001)
             right.send(b"data")
             assert await call == 4
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGUSR1, before)
         left.close()
         right.close()
     assert hits

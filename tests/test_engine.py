@@ -1,4 +1,4 @@
-"""Guarantees 1, 3, 4 and 5: calls end once, buffers stay, the queue is fair, threads come and go."""
+"""Guarantees 1, 3, 4, 5: calls end once, buffers stay, the queue is fair, threads come and go."""
 
 import asyncio
 import dataclasses
@@ -8,8 +8,8 @@ import mmap
 import os
 import weakref
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from asyncsys_loop._attach import running_engine
 from asyncsys_loop._loop import default_base
 
 from .support import Stuck, claimed, stuck, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 # The counters
 
@@ -53,7 +56,7 @@ async def test_every_twin_goes_through_the_table(tmp_path: Path) -> None:
     twins = asyncsys_loop.os
     path = str(tmp_path / "file")
     fd = os.open(path, os.O_RDWR | os.O_CREAT)
-    calls = [
+    calls: list[Coroutine[Any, Any, object]] = [
         twins.write(fd, b"data"),
         twins.pwrite(fd, b"data", 0),
         twins.read(fd, 1),
@@ -78,7 +81,7 @@ async def test_every_twin_goes_through_the_table(tmp_path: Path) -> None:
     for call in calls:
         before = stats().completed
         await call
-        assert stats().completed > before, call.__qualname__
+        assert stats().completed > before, call
 
 
 async def test_one_doorbell_for_all_calls_of_a_tick() -> None:
@@ -89,8 +92,8 @@ async def test_one_doorbell_for_all_calls_of_a_tick() -> None:
 
 async def test_no_doorbell_while_a_thread_is_awake() -> None:
     async with stuck() as (blocker,):
-        # It is stuck, but nobody has noticed yet: what comes next rings no doorbell. The watch finds
-        # it waiting, and sees to a thread for it.
+        # It is stuck, but nobody has noticed yet: what comes next rings no doorbell. The watch
+        # finds it waiting, and sees to a thread for it.
         assert stats().doorbells == 1
         await syscall("getppid")
         assert stats().doorbells == 1
@@ -175,18 +178,18 @@ async def test_buffer_cannot_be_resized_in_flight(method: str) -> None:
     buffer = bytearray(8)
     task = asyncio.create_task(syscall("read", reader, buffer, 8))
     await claimed()
-    resize = {
+    resizes: dict[str, Callable[[], object]] = {
         "extend": lambda: buffer.extend(bytes(4096)),
         "clear": buffer.clear,
         "append": lambda: buffer.append(0),
         "pop": buffer.pop,
-    }[method]
+    }
     with pytest.raises(BufferError):
-        resize()
+        resizes[method]()
     os.write(writer, b"12345678")
     assert await task == 8
     assert buffer == b"12345678"
-    resize()
+    resizes[method]()
     os.close(reader)
     os.close(writer)
 
@@ -240,7 +243,12 @@ async def test_every_kind_of_buffer_is_written_in_place() -> None:
     reader, writer = os.pipe()
     with mmap.mmap(-1, 4096) as mapped:
         backing = bytearray(64)
-        kinds = [bytearray(8), array("B", bytes(8)), array("i", [0, 0]), memoryview(backing)[16:24]]
+        kinds: list[Any] = [
+            bytearray(8),
+            array("B", bytes(8)),
+            array("i", [0, 0]),
+            memoryview(backing)[16:24],
+        ]
         for buffer in [*kinds, mapped]:
             os.write(writer, b"12345678")
             assert await asyncsys_loop.os.readinto(reader, buffer) == 8
@@ -254,7 +262,9 @@ async def test_every_kind_of_buffer_is_written_in_place() -> None:
 # A full table makes callers wait in order
 
 
-@pytest.mark.parametrize("_slots", [pytest.param(n, marks=pytest.mark.loop(slots=n)) for n in (1, 2)])
+@pytest.mark.parametrize(
+    "_slots", [pytest.param(n, marks=pytest.mark.loop(slots=n)) for n in (1, 2)]
+)
 async def test_full_table_never_fails(_slots: int) -> None:
     results = await asyncio.gather(*(syscall("getppid") for _ in range(500)))
     assert results == [os.getppid()] * 500
@@ -375,9 +385,8 @@ def exec_threads() -> ExecThreads:
 
 
 @pytest.fixture
-def short_idle_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_idle_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_engine, "IDLE_MILLISECONDS", 50)
-    return
 
 
 async def test_threads_leave_when_idle(short_idle_time: None, exec_threads: ExecThreads) -> None:

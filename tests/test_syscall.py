@@ -64,7 +64,7 @@ async def test_ints_of_all_64_bits() -> None:
             await syscall("lseek", fd, invalid, os.SEEK_SET)
     os.close(fd)
     for too_large in (2**64, -(2**63) - 1):
-        with pytest.raises(OverflowError, match="lseek: argument 1.*64 bits"):
+        with pytest.raises(OverflowError, match=r"lseek: argument 1.*64 bits"):
             await syscall("lseek", 0, too_large, 0)
 
 
@@ -148,7 +148,11 @@ async def test_errors_of_calls_with_two_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected", "message"),
     [
-        (("no_such_call",), ValueError, "there is no system call 'no_such_call'.*asyncsys_loop.SYS"),
+        (
+            ("no_such_call",),
+            ValueError,
+            "there is no system call 'no_such_call'.*asyncsys_loop.SYS",
+        ),
         (("opena",), ValueError, "did you mean 'openat'"),
         ((100_000,), ValueError, "no system call of number 100000.*SYS"),
         ((-1,), ValueError, "no system call of number -1"),
@@ -219,7 +223,7 @@ def test_what_must_be_refused_is() -> None:
 
 def test_no_running_loop() -> None:
     coroutine = syscall("getppid")
-    with pytest.raises(RuntimeError, match="no running event loop.*asyncsys_loop.run"):
+    with pytest.raises(RuntimeError, match=r"no running event loop.*asyncsys_loop.run"):
         coroutine.send(None)
     for call in (stats, asyncsys_loop.attach):
         with pytest.raises(RuntimeError, match="no running event loop"):
@@ -232,7 +236,7 @@ async def test_other_thread() -> None:
     def without_loop() -> None:
         with pytest.raises(RuntimeError, match="no running event loop"):
             syscall("getppid").send(None)
-        with pytest.raises(RuntimeError, match="run_coroutine_threadsafe|no running event loop"):
+        with pytest.raises(RuntimeError, match=r"run_coroutine_threadsafe|no running event loop"):
             loop.syscall("getppid").send(None)
 
     async def other_loop() -> None:
@@ -247,7 +251,7 @@ async def test_other_thread() -> None:
 async def test_from_another_thread_as_the_message_says() -> None:
     loop: Any = asyncio.get_running_loop()
 
-    def call() -> int:
+    def call() -> object:
         return asyncio.run_coroutine_threadsafe(loop.syscall("getppid"), loop).result()
 
     assert await asyncio.to_thread(call) == os.getppid()
