@@ -71,18 +71,26 @@ static bool end_call(struct exec_thread *thread)
 	return cancelled;
 }
 
-/* Under context->lock, which keeps the thread on the list. */
-static int cancel_thread(struct exec_thread *thread)
+#define ANY_SLOT U32_MAX
+
+/*
+ * Interrupts the thread's call if it's the slot's. Under context->lock, which keeps the thread on the
+ * list; while it is running, the call stays what it is.
+ */
+static int cancel_thread(struct exec_thread *thread, u32 slot)
 {
 	int error = 0;
 
 	lockdep_assert_held(&thread->context->lock);
 	spin_lock(&thread->lock);
-	if (!thread->running) {
+	if (!thread->running || (slot != ANY_SLOT && thread->call.slot != slot)) {
 		error = -EAGAIN;
 	} else if (!thread->cancelled) {
+		/* Before the work can run: whoever has run it must see this. */
+		WRITE_ONCE(thread->cancelled, true);
 		error = task_work_add(thread->task, &thread->interruption, TWA_SIGNAL);
-		thread->cancelled = !error;
+		if (error)
+			WRITE_ONCE(thread->cancelled, false);
 	}
 	spin_unlock(&thread->lock);
 	return error;
@@ -95,10 +103,7 @@ int exec_cancel(struct context *context, u32 slot)
 
 	spin_lock(&context->lock);
 	list_for_each_entry(thread, &context->threads, entry) {
-		/* A thread that begins another call meanwhile is not running, or running another slot. */
-		if (READ_ONCE(thread->call.slot) != slot)
-			continue;
-		error = cancel_thread(thread);
+		error = cancel_thread(thread, slot);
 		if (error != -EAGAIN)
 			break;
 	}
@@ -112,7 +117,7 @@ void exec_cancel_all(struct context *context)
 
 	spin_lock(&context->lock);
 	list_for_each_entry(thread, &context->threads, entry)
-		cancel_thread(thread);
+		cancel_thread(thread, ANY_SLOT);
 	spin_unlock(&context->lock);
 }
 
@@ -127,10 +132,13 @@ static s64 run_call(struct exec_thread *thread)
 			ret = current->restart_block.fn(&current->restart_block);
 		else
 			ret = do_syscall(&thread->call);
-		if (!is_restart_code(ret) || task_sigpending(current) || READ_ONCE(thread->cancelled))
+		if (!is_restart_code(ret) || READ_ONCE(thread->cancelled))
 			break;
-		/* Neither a signal nor a cancellation: task work of somebody else's. */
+		/* Task work of somebody else's ends a call too. That needs no way out. */
 		run_task_works();
+		/* It may have been ours by now: see cancel_thread(). */
+		if (signal_pending(current) || READ_ONCE(thread->cancelled))
+			break;
 		restart = ret == -ERESTART_RESTARTBLOCK;
 	}
 	thread->restart_block = ret == -ERESTART_RESTARTBLOCK;

@@ -22,10 +22,8 @@
 #define AWAKE_COUNT 0xffffu
 #define AWAKE_EPOCH_SHIFT 16
 
-static bool open_window(struct context *context)
-{
-	return user_access_begin(context->control, context->bytes);
-}
+/* A macro, since a function must not return with the window open. */
+#define open_window(context) user_access_begin((context)->control, (context)->bytes)
 
 /* Between two windows of one operation. */
 static int try_again(void)
@@ -39,6 +37,9 @@ int table_claim(struct context *context, struct call *call)
 {
 	struct async_syscall_control __user *control = context->control;
 	const u32 mask = context->slots - 1;
+	/* Pointers: the index of an array would be checked, by a function. */
+	const u64 __user *from;
+	u64 *to = call->arg;
 	int found = CLAIM_BUSY;
 
 	if (!open_window(context))
@@ -72,8 +73,9 @@ int table_claim(struct context *context, struct call *call)
 			continue; /* withdrawn, or served through an older entry */
 		call->slot = slot;
 		unsafe_get_user(call->num, &info->num, fault);
+		from = info->arg;
 		for (int j = 0; j < ASYNC_SYSCALL_MAX_ARGUMENTS; j++)
-			unsafe_get_user(call->arg[j], &info->arg[j], fault);
+			unsafe_get_user(to[j], from + j, fault);
 		found = CLAIM_REQUEST;
 		break;
 	}
@@ -85,8 +87,8 @@ fault:
 }
 
 /*
- * EXECUTING to COMPLETED, and onto the stack of completed slots. Sets *notify where the owner must be
- * told, and *epoch to the present one.
+ * EXECUTING to COMPLETED, and onto the stack of completed slots. Sets *notify where the owner must
+ * be told, and *epoch to the present one.
  */
 int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32 *epoch)
 {
