@@ -20,4 +20,4 @@ vm-kernels: ## download all kernels and build the debug kernel, so that later ru
 	@$(vm_program) fetch
 
 vm-clean: ## remove all that the guests need: kernels, tools, logs
-	rm -rf build/vm
+	rm -rf "$${VM_DIR:-build/vm}"
