@@ -49,7 +49,7 @@
 
 enum {
 	LOOK_NANOSECONDS = 1000 * 1000,
-	QUIET_LOOKS = 20, /* without a new request, and the watch sleeps */
+	QUIET_LOOKS = 20,        /* without a new request, and the watch sleeps */
 	STACK_BYTES = 64 * 1024, /* and what the thread-local variables of the process take */
 };
 
@@ -61,7 +61,7 @@ enum worker_state { WORKER_NONE, WORKER_RUNNING, WORKER_LEFT };
 struct worker {
 	struct pool *pool;
 	pthread_t thread;
-	pid_t id;
+	pid_t id; /* 0: not running */
 	enum worker_state state;
 	uint32_t number;
 };
@@ -137,14 +137,17 @@ static void *worker_main(void *argument)
 
 		/*
 		 * Idle, or so it seemed: who has submitted meanwhile saw no sleeper, and could not start
-		 * another thread in this one's place. Under the lock, one of the two sees the other.
+		 * another thread in this one's place. Under the lock, one of the two sees the other. A
+		 * token without a request counts too: it was counted as an awake thread.
 		 */
 		pthread_mutex_lock(&pool->lock);
-		if (result == -ETIME && !ring_is_empty(pool->control)) {
+		if (result == -ETIME &&
+		    (!ring_is_empty(pool->control) || load_sequential(&pool->control->doorbell) != 0)) {
 			pthread_mutex_unlock(&pool->lock);
 			continue;
 		}
 		worker->state = WORKER_LEFT;
+		store_relaxed(&worker->id, 0);
 		subtract_sequential(&pool->workers, 1);
 		pthread_mutex_unlock(&pool->lock);
 		return NULL;
@@ -246,12 +249,13 @@ static bool processors_are_busy(struct pool *pool)
 {
 	uint32_t runnable = 0;
 
-	pthread_mutex_lock(&pool->lock);
-	for (uint32_t i = 0; i < pool->max_workers && runnable < pool->busy_processors; i++)
-		if (pool->worker[i].state == WORKER_RUNNING &&
-		    is_runnable(load_relaxed(&pool->worker[i].id)))
+	/* Without the lock: a thread that has just left is not runnable, and no harm is done. */
+	for (uint32_t i = 0; i < pool->max_workers && runnable < pool->busy_processors; i++) {
+		pid_t thread = load_relaxed(&pool->worker[i].id);
+
+		if (thread != 0 && is_runnable(thread))
 			runnable++;
-	pthread_mutex_unlock(&pool->lock);
+	}
 	return runnable >= pool->busy_processors;
 }
 

@@ -212,6 +212,16 @@ int async_syscall_is_forked(const struct async_syscall_table *table)
 	return table->forked;
 }
 
+static void append(struct async_syscall_table *table, uint32_t slot)
+{
+	struct async_syscall_control *control = table->view.control;
+	__u64 tail = control->pending_tail;
+
+	store_relaxed(&table->view.pending[tail & (table->view.slots - 1)], slot);
+	table->entry_ends[slot] = tail + 1;
+	store_sequential(&control->pending_tail, tail + 1);
+}
+
 /*
  * Puts a slot whose state is already set where exec threads find it. Its old entry may still be in
  * the ring, left behind by a withdrawal: then whoever takes that entry finds the new state. The
@@ -220,14 +230,8 @@ int async_syscall_is_forked(const struct async_syscall_table *table)
  */
 static void publish(struct async_syscall_table *table, uint32_t slot)
 {
-	struct async_syscall_control *control = table->view.control;
-	__u64 tail = control->pending_tail;
-
-	if (table->entry_ends[slot] > load_sequential(&control->pending_head))
-		return;
-	store_relaxed(&table->view.pending[tail & (table->view.slots - 1)], slot);
-	table->entry_ends[slot] = tail + 1;
-	store_sequential(&control->pending_tail, tail + 1);
+	if (table->entry_ends[slot] <= load_sequential(&table->view.control->pending_head))
+		append(table, slot);
 }
 
 int32_t async_syscall_submit(struct async_syscall_table *table, uint32_t num, int64_t arg0,
@@ -384,14 +388,19 @@ void async_syscall_statistics(const struct async_syscall_table *table,
 	};
 }
 
-/* Posts END in a free slot. It stays at the head of the ring. */
+/*
+ * Posts END in a free slot. It stays at the head of the ring. Its entry is a new one, even where an old
+ * one is still there: a thread that has just found the slot withdrawn would take the old one out, and
+ * END with it. Then the ring may hold one entry more than slots; what that overwrites is the entry of a
+ * request that was withdrawn, as all are when this is called.
+ */
 static void end(struct async_syscall_table *table)
 {
 	uint32_t slot = table->free[--table->free_count];
 
 	assert_transition(load_relaxed(&table->view.info[slot].state), SYSCALL_END);
 	store_sequential(&table->view.info[slot].state, (__u32)SYSCALL_END);
-	publish(table, slot);
+	append(table, slot);
 }
 
 int async_syscall_close(struct async_syscall_table *table)
