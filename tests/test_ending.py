@@ -272,6 +272,7 @@ def test_sigkill() -> None:
 def test_interrupt_from_the_keyboard() -> None:
     source = IN_FLIGHT + dedented("""
         import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where make is
         async def interrupted():
             os.kill(os.getpid(), signal.SIGINT)
             await asyncsys_loop.syscall("read", reader, bytearray(1), 1)

@@ -6,6 +6,7 @@ import errno
 import gc
 import mmap
 import os
+import time
 import weakref
 from array import array
 from pathlib import Path
@@ -49,7 +50,7 @@ async def test_stats_count_calls_through_the_table() -> None:
     assert after.submitted - before.submitted == 103
     assert after.completed - before.completed == 103
     assert (after.in_flight, after.queued, after.cancelled, after.inline) == (0, 0, 0, 0)
-    assert after.wakeups <= after.notifications
+    assert after.wakeups > 0
 
 
 async def test_every_twin_goes_through_the_table(tmp_path: Path) -> None:
@@ -102,12 +103,19 @@ async def test_no_doorbell_while_a_thread_is_awake() -> None:
 
 
 async def test_burst_costs_few_notifications() -> None:
+    await syscall("getppid")
+    await asyncio.sleep(0.01)  # the eventfd is armed, and the thread sleeps
     before = stats()
-    await asyncio.gather(*(syscall("getppid") for _ in range(1000)))
-    after = stats()
-    # One would do. More of them where the loop has caught up with the exec thread meanwhile.
-    assert after.notifications - before.notifications < 500
-    assert after.wakeups - before.wakeups <= after.notifications - before.notifications
+    burst = asyncio.gather(*(syscall("getppid") for _ in range(1000)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    deadline = time.monotonic() + 0.9
+    while stats().sleeps == before.sleeps and time.monotonic() < deadline:
+        time.sleep(0.001)  # the loop doesn't come to look
+    await burst
+    # One would do. A thread that was added to help may have gone to sleep before all was done.
+    assert stats().notifications - before.notifications < 10
+    assert stats().wakeups - before.wakeups < 10
 
 
 # Every call ends once
@@ -148,12 +156,6 @@ async def test_no_exec_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None
         assert isinstance(result, BlockingIOError)
         assert "no exec thread could be started" in str(result)
     assert stats().in_flight == 0
-    # Whose caller was cancelled before that hears of it, too.
-    task = asyncio.create_task(asyncsys_loop.os.close(-1))
-    await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait([task])
-    assert task.cancelled()
     monkeypatch.undo()
     assert await syscall("getppid") == os.getppid()
 
@@ -163,6 +165,22 @@ async def test_no_exec_thread_for_those_in_the_queue(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(_engine, "_ring", lambda table: -errno.EAGAIN)
     results = await asyncio.gather(*(syscall("getppid") for _ in range(9)), return_exceptions=True)
     assert [type(result) for result in results] == [BlockingIOError] * 9
+
+
+@pytest.mark.loop(slots=1)
+async def test_no_exec_thread_for_a_close_that_was_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with stuck() as (blocker,):
+        task = asyncio.create_task(asyncsys_loop.os.close(-1))
+        await until(lambda: stats().queued == 1)
+        task.cancel()
+        await asyncio.sleep(0)
+        monkeypatch.setattr(_engine, "_ring", lambda table: -errno.EAGAIN)
+        blocker.let_go()
+        await asyncio.wait([task])  # the call can't be made, and its caller waits no longer
+        assert task.cancelled()
+        monkeypatch.undo()
 
 
 # Buffers stay alive and where they are
@@ -225,6 +243,28 @@ async def test_buffer_lives_as_long_as_its_call(place: str) -> None:
         del coroutine, future
         assert alive() is None
         await asyncio.gather(*others)
+    os.close(reader)
+    os.close(writer)
+
+
+async def test_buffer_outlives_its_caller_as_long_as_the_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_engine, "_interrupt", lambda table, slot: 0)  # a call that doesn't listen
+    reader, writer = os.pipe()
+    buffer = Watched(8)
+    alive = weakref.ref(buffer)
+    coroutine = asyncsys_loop.os.readinto(reader, buffer)
+    coroutine.send(None)
+    await claimed()
+    coroutine.close()
+    del coroutine, buffer
+    gc.collect()
+    assert alive() is not None
+    os.write(writer, b"too late")
+    await until(lambda: stats().in_flight == 0)
+    gc.collect()
+    assert alive() is None
     os.close(reader)
     os.close(writer)
 
