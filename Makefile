@@ -169,7 +169,7 @@ pyright:      ; @PYTHONPATH=$(CURDIR) tools/step $@ $(venv)/bin/pyright --python
 clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(c_files)
 clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) -- $(c_flags)
 shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck $(shell_files)
-generated:    ; @tools/step $@ $(python) native/syscalls_table.py check
+generated:    ; @tools/step $@ sh -c '$(python) native/syscalls_table.py check && $(python) native/state_diagram.py --check'
 
 # ---- C tests: one behaviour per program, as built for users and under the sanitizers -----------------------------------
 

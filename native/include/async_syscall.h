@@ -23,7 +23,7 @@
  *               word that it will come back on its own (COMPLETED_POLLED), none at all.
  *
  * A slot number stands in pending[] at most once, so a ring of as many entries as slots never
- * overflows. A request that is withdrawn leaves its entry behind; when the slot is used again
+ * overflows. (END may come on top, when there are no requests any more: see end() in table.c.) A request that is withdrawn leaves its entry behind; when the slot is used again
  * before that entry was taken, the old entry serves the new request.
  *
  * Sleep and wake. An exec thread that finds the ring empty takes itself off `awake`, looks at the

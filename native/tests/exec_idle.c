@@ -1,0 +1,38 @@
+/*
+ * async_syscall_exec() returns -ETIME after the idle time, and doesn't count itself as awake or
+ * asleep any more. Requests posted meanwhile wait for who comes next.
+ */
+#define _GNU_SOURCE
+#include "own_table.h"
+
+enum { SLOTS = 2, IDLE = 60 * 1000 };
+
+int main(void)
+{
+	struct own_table table = make_own_table(SLOTS);
+	struct async_syscall_control *control = table.view.control;
+	struct own_thread thread;
+
+	for (uint32_t idle = 0; idle < 3; idle++) {
+		enter(&thread, &table, idle);
+		CHECK_EQUAL(left(&thread), -ETIME);
+		CHECK_EQUAL(load_sequential(&control->awake) & AWAKE_COUNT, 0);
+		CHECK_EQUAL(load_sequential(&control->sleepers), 0);
+		CHECK_EQUAL(load_sequential(&control->sleeps), idle + 1);
+	}
+
+	post_call(&table, 0, SYS_getpid, 0, 0, 0);
+	enter(&thread, &table, 0);
+	CHECK_EQUAL(take_result(&table, 0), getpid());
+	CHECK_EQUAL(left(&thread), -ETIME);
+
+	/* A token that was left before anybody slept isn't lost: it lets the next sleeper go, once. */
+	add_sequential(&control->awake, 1);
+	exec_ring_doorbell(control);
+	enter(&thread, &table, 0);
+	CHECK_EQUAL(left(&thread), -ETIME);
+	CHECK_EQUAL(load_sequential(&control->doorbell), 0);
+	CHECK_EQUAL(load_sequential(&control->awake) & AWAKE_COUNT, 0);
+	free_own_table(&table);
+	return 0;
+}

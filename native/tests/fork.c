@@ -1,0 +1,76 @@
+/*
+ * A forked child never gets its parent's table: each function says so and touches nothing, closing
+ * is harmless, and a table of its own works. The parent goes on as if nothing had been. Also where
+ * threads are busy at the moment of the fork.
+ */
+#define _GNU_SOURCE
+#include <sys/wait.h>
+
+#include "test.h"
+
+enum { SLOTS = 16 };
+
+/* ThreadSanitizer knows no threads in a child: there the child has no table of its own. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "report_thread_leaks=0";
+}
+
+static _Noreturn void child(struct owner *owner, bool closes)
+{
+	CHECK_EQUAL(async_syscall_is_forked(owner->table), 1);
+	CHECK_EQUAL(submit_quick(owner), -ECHILD);
+	CHECK_EQUAL(async_syscall_ring(owner->table), -ECHILD);
+	CHECK_EQUAL(reap_now(owner, 1), 0);
+	CHECK(!owner->again);
+	CHECK_EQUAL(async_syscall_withdraw(owner->table, 0), 0);
+	CHECK(async_syscall_interrupt(owner->table, 0) < 0);
+	CHECK_EQUAL(statistics(owner).workers, 0);
+	if (closes)
+		close_owner(owner);
+	else
+		async_syscall_abandon(owner->table);
+
+#ifndef __SANITIZE_THREAD__
+	struct owner own = open_owner(4, 2, 1000);
+
+	CHECK_EQUAL(async_syscall_is_forked(own.table), 0);
+	CHECK_EQUAL(result_of(&own, submit_quick(&own)), getpid());
+	close_owner(&own);
+#endif
+	_exit(0);
+}
+
+int main(void)
+{
+	struct owner owner = open_owner(SLOTS, 4, 1);
+	char bytes[SLOTS] = "";
+	int64_t results[SLOTS];
+	int ends[2];
+
+	open_pipe(ends);
+	for (uint32_t i = 0; i < 100; i++) {
+		uint32_t blocked = i % 3;
+		pid_t pid;
+		int status;
+
+		/* Idle, or with calls that block, and with quick ones on their way. */
+		for (uint32_t j = 0; j < blocked; j++)
+			CHECK(submit_read(&owner, ends[0], &bytes[j], 1) >= 0);
+		for (uint32_t j = blocked; i % 4 != 0 && j < SLOTS; j++)
+			CHECK(submit_quick(&owner) >= 0);
+		CHECK_EQUAL(async_syscall_ring(owner.table), 0);
+		pid = fork();
+		if (pid == 0)
+			child(&owner, i % 2 == 0);
+		CHECK(pid > 0);
+		CHECK_EQUAL(async_syscall_is_forked(owner.table), 0);
+		CHECK_EQUAL(waitpid(pid, &status, 0), pid);
+		CHECK_EQUAL(status, 0);
+		CHECK_EQUAL(write(ends[1], "xy", blocked), blocked);
+		reap_all(&owner, statistics(&owner).in_flight, results);
+	}
+	close_owner(&owner);
+	return 0;
+}
