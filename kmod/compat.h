@@ -22,8 +22,9 @@ static inline void compat_eventfd_signal(struct eventfd_ctx *eventfd)
 }
 
 /*
- * What has to look at a system call before it runs. Tracepoints only look on. From 7.0 on there is also the
- * end of a borrowed time slice, which the entry to ioctl(2) has seen to.
+ * What has to look at a system call before it runs. Tracepoints only look on. On
+ * newer kernels there is also the end of a borrowed time slice, which the entry to
+ * ioctl(2) has seen to.
  */
 #ifdef SYSCALL_WORK_SYSCALL_RSEQ_SLICE
 #define COMPAT_HARMLESS_WORK (SYSCALL_WORK_SYSCALL_TRACEPOINT | SYSCALL_WORK_SYSCALL_RSEQ_SLICE)

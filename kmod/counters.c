@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * counters.c - what happened to the tables: for COUNTERS, and for /sys/kernel/debug/async_syscall/tables.
+ * counters.c - what happened to the tables: for COUNTERS, and for
+ * /sys/kernel/debug/async_syscall/tables.
  *
- * A thread counts in memory of its own, which others only read, so counting costs nothing. The sums may
- * lag behind by what threads do at that moment.
+ * A thread counts in memory of its own, which others only read, so counting costs
+ * nothing. The sums may lag behind by what threads do at that moment.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
@@ -11,7 +12,7 @@
 #include "module.h"
 
 LIST_HEAD(contexts);
-DEFINE_MUTEX(contexts_lock);
+DEFINE_MUTEX(contexts_lock); /* the list, and a file's way to its context */
 
 static struct dentry *directory;
 
@@ -43,7 +44,8 @@ static int tables_show(struct seq_file *file, void *unused)
 	struct async_syscall_counters sum;
 	struct context *context;
 
-	seq_puts(file, "uid slots threads executed passes sleeps doorbells notifications refused cancelled\n");
+	seq_puts(file, "uid slots threads executed passes sleeps doorbells notifications");
+	seq_puts(file, " refused cancelled\n");
 	mutex_lock(&contexts_lock);
 	list_for_each_entry(context, &contexts, contexts_entry) {
 		counters_read(context, &sum);

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * exec.c - the exec loop: a thread of the process, inside EXEC, watches its table and runs its calls.
+ * exec.c - the exec loop: a thread of the process, inside EXEC, watches its table and
+ * runs its calls.
  *
- * The thread is its own: its memory, descriptors, credentials, limits and namespaces are right because
- * nothing is borrowed. What it must do for itself is what the kernel does for every other system call
- * on the way back to user mode, since it doesn't come by there:
+ * The thread is its own: its memory, descriptors, credentials, limits and namespaces
+ * are right because nothing is borrowed. What it must do for itself is what the kernel
+ * does for every other system call on the way back to user mode, since it doesn't come
+ * by there:
  *
- *   task work    is run after every call: a file that was closed is released only there, and its
- *                peer sees the end of file only then. Cancelling uses it too.
- *   signals      (also stops, the freezer, a debugger, livepatch) end the loop. The kernel does with
- *                them what it does, and enters EXEC again.
- *   the rest     (accounting, throttling, restartable sequences) can wait, but not for ever: after
- *                CALLS_PER_ENTRY calls the thread goes out and comes in again.
+ *   task work    is run after every call: a file that was closed is released only there,
+ *                and its peer sees the end of file only then. Cancelling uses it too.
+ *   signals      (also stops, the freezer, a debugger, livepatch) end the loop. The
+ *                kernel does with them what it does, and enters EXEC again.
+ *   the rest     (accounting, throttling, restartable sequences) can wait, but not for
+ *                ever: after CALLS_PER_ENTRY calls the thread goes out and comes in again.
  *
- * A call that a signal interrupts returns one of the codes with which the kernel restarts system calls.
- * They are about the entry, which here is EXEC's, so they never become a result. The call is parked: the
- * slot stays EXECUTING, and the call goes on when the thread has come back, as it would have by itself.
+ * A call that a signal interrupts returns one of the codes with which the kernel
+ * restarts system calls. They are about the entry, which here is EXEC's, so they never
+ * become a result. The call is parked: the slot stays EXECUTING, and the call goes on
+ * when the thread has come back, as it would have by itself.
  *
- * Cancelling (CANCEL, END) interrupts the call with task work instead of a signal. The work is queued
- * under thread->lock while the call runs, and is run before the next one begins, so a cancellation
- * never meets a call that it wasn't meant for.
+ * Cancelling (CANCEL, END) interrupts the call with task work instead of a signal. The
+ * work is queued under thread->lock while the call runs, and is run before the next one
+ * begins, so a cancellation never meets a call that it wasn't meant for.
  */
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
@@ -74,8 +77,8 @@ static bool end_call(struct exec_thread *thread)
 #define ANY_SLOT U32_MAX
 
 /*
- * Interrupts the thread's call if it's the slot's. Under context->lock, which keeps the thread on the
- * list; while it is running, the call stays what it is.
+ * Interrupts the thread's call if it's the slot's. Under context->lock, which keeps the
+ * thread on the list; while it is running, the call stays what it is.
  */
 static int cancel_thread(struct exec_thread *thread, u32 slot)
 {
@@ -121,7 +124,10 @@ void exec_cancel_all(struct context *context)
 	spin_unlock(&context->lock);
 }
 
-/* Runs the claimed call to its end, or to a restart code, which says that the thread must leave. */
+/*
+ * Runs the claimed call to its end, or to a restart code, which says that the thread
+ * must leave.
+ */
 static s64 run_call(struct exec_thread *thread)
 {
 	bool restart = thread->restart_block;
@@ -134,7 +140,9 @@ static s64 run_call(struct exec_thread *thread)
 			ret = do_syscall(&thread->call);
 		if (!is_restart_code(ret) || READ_ONCE(thread->cancelled))
 			break;
-		/* Task work of somebody else's ends a call too. That needs no way out. */
+		/*
+		 * Task work of somebody else's ends a call too. That needs no way out.
+		 */
 		run_task_works();
 		/* It may have been ours by now: see cancel_thread(). */
 		if (signal_pending(current) || READ_ONCE(thread->cancelled))
@@ -145,7 +153,10 @@ static s64 run_call(struct exec_thread *thread)
 	return ret;
 }
 
-/* Runs the call, or goes on with it, and completes its slot. Returns GO_ON, or what EXEC returns. */
+/*
+ * Runs the call, or goes on with it, and completes its slot. Returns GO_ON, or what
+ * EXEC returns.
+ */
 static long serve_call(struct exec_thread *thread)
 {
 	struct context *context = thread->context;
@@ -156,7 +167,10 @@ static long serve_call(struct exec_thread *thread)
 	s64 ret;
 	int error;
 
-	/* After the claim, and so as late as can be: a filter may have come upon us in our sleep. */
+	/*
+	 * After the claim, and so as late as can be: a filter may have come upon us in
+	 * our sleep.
+	 */
 	if (!policy_may_run(thread->call.num) || policy_is_watched() || !policy_is_owner(context)) {
 		thread->parked = false;
 		thread->counters.refused++;
@@ -206,8 +220,8 @@ static int show_counters(struct exec_thread *thread, u64 sleeps)
 }
 
 /*
- * Waits for the bell to change from what it was. A signal ends it as well. *left is what is left of the
- * time limit in jiffies, 0 after its end.
+ * Waits for the bell to change from what it was. A signal ends it as well. *left is
+ * what is left of the time limit in jiffies, 0 after its end.
  */
 static void wait_for_bell(struct context *context, int bell, long *left)
 {
@@ -220,9 +234,9 @@ static void wait_for_bell(struct context *context, int bell, long *left)
 }
 
 /*
- * From awake to sleep and back: native/exec.c has the same steps. The bell is read before the last
- * look at the table, so whoever rings after that look has changed it. Returns GO_ON, or what EXEC
- * returns.
+ * From awake to sleep and back: native/exec.c has the same steps. The bell is read
+ * before the last look at the table, so whoever rings after that look has changed it.
+ * Returns GO_ON, or what EXEC returns.
  */
 static long sleep_on_bell(struct exec_thread *thread, u32 idle_milliseconds)
 {
@@ -337,7 +351,10 @@ static long serve(struct exec_thread *thread, u32 idle_milliseconds)
 	return result;
 }
 
-/* The thread's own parked call if it has one, else another's, whose thread may never come back. */
+/*
+ * The thread's own parked call if it has one, else another's, whose thread may never
+ * come back.
+ */
 static struct exec_thread *find_parked(struct context *context)
 {
 	struct exec_thread *found = NULL;
@@ -368,7 +385,10 @@ static struct exec_thread *enter(struct context *context)
 	thread = find_parked(context);
 	if (thread) {
 		before = thread->task;
-		/* What a time-limited call has left to wait is in the task that waited: begin again. */
+		/*
+		 * What a time-limited call has left to wait is in the task that waited:
+		 * begin again.
+		 */
 		if (before != current)
 			thread->restart_block = false;
 	} else if (context->thread_count < max_threads) {
@@ -407,8 +427,8 @@ static void leave(struct exec_thread *thread)
 	}
 	spin_unlock(&context->lock);
 	/*
-	 * The interruption may still be queued. Nobody can queue it again: either the thread is off
-	 * the list, or it's parked, and not running.
+	 * The interruption may still be queued. Nobody can queue it again: either the
+	 * thread is off the list, or it's parked, and not running.
 	 */
 	run_task_works();
 	if (!thread->parked)
@@ -423,8 +443,8 @@ long exec_serve(struct context *context, struct file *file, u32 idle_millisecond
 	if (IS_ERR(thread))
 		return PTR_ERR(thread);
 	/*
-	 * A call may close the descriptor through which we came. The entry to ioctl(2) holds no reference of
-	 * its own in a process with a single thread.
+	 * A call may close the descriptor through which we came. The entry to ioctl(2)
+	 * holds no reference of its own in a process with a single thread.
 	 */
 	get_file(file);
 	result = serve(thread, idle_milliseconds);

@@ -2,9 +2,9 @@
 /*
  * main.c - /dev/async_syscall: the device, its ioctls, and the life of a context.
  *
- * An open file gets a context by INIT, once, and keeps it until it is released. The file holds the
- * module, threads inside EXEC hold the file: so nothing here goes away under somebody's feet, and the module
- * can't be unloaded while it is in use.
+ * An open file gets a context by INIT, once, and keeps it until it is released. The
+ * file holds the module, threads inside EXEC hold the file: so nothing here goes away
+ * under somebody's feet, and the module can't be unloaded while it is in use.
  */
 #define CREATE_TRACE_POINTS
 #include <linux/miscdevice.h>
@@ -39,7 +39,10 @@ static void context_free(struct context *context)
 	kfree(context);
 }
 
-/* The arguments are checked, and become what the module believes of the table from now on. */
+/*
+ * The arguments are checked, and become what the module believes of the table from now
+ * on.
+ */
 static struct context *context_make(const struct async_syscall_init *init)
 {
 	const size_t bytes = ASYNC_SYSCALL_TABLE_BYTES(init->slots);
@@ -193,7 +196,10 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 		return -ENOTTY;
 	if (!context)
 		return -ENXIO;
-	/* A forked child has the file, but other memory; what it says isn't meant for this table. */
+	/*
+	 * A forked child has the file, but other memory; what it says isn't meant for
+	 * this table.
+	 */
 	if (current->mm != context->mm)
 		return -EPERM;
 	switch (command) {
@@ -270,7 +276,7 @@ static void __exit async_syscall_module_exit(void)
 module_init(async_syscall_module_init);
 module_exit(async_syscall_module_exit);
 MODULE_AUTHOR("The asyncsys-loop authors");
-MODULE_DESCRIPTION("Runs the system calls that a process writes into a table, without entering the kernel");
+MODULE_DESCRIPTION("Runs system calls that a process writes into a table");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("1");
 MODULE_ALIAS("devname:async_syscall");

@@ -11,8 +11,8 @@
  *   trace.h     tracepoints
  *   compat.h    what differs between kernel versions
  *
- * Locks: contexts_lock, then context->lock, then thread->lock. The table is never touched under
- * any of them, since user memory may fault and sleep.
+ * Locks: contexts_lock, then context->lock, then thread->lock. The table is never
+ * touched under any of them, since user memory may fault and sleep.
  */
 #ifndef ASYNC_SYSCALL_MODULE_H
 #define ASYNC_SYSCALL_MODULE_H
@@ -31,7 +31,10 @@
 
 #include "async_syscall.h"
 
-/* One table: what INIT made known of it, checked then, and never read from shared memory again. */
+/*
+ * One table: what INIT made known of it, checked then, and never read from shared
+ * memory again.
+ */
 struct context {
 	struct async_syscall_control __user *control;
 	u32 __user *pending;
@@ -44,11 +47,14 @@ struct context {
 	const struct cred *cred;
 	struct eventfd_ctx *eventfd;
 
-	/* A sleeper waits for the bell to change; nothing in user memory can keep it asleep. */
+	/*
+	 * A sleeper waits for the bell to change; nothing in user memory can keep it
+	 * asleep.
+	 */
 	wait_queue_head_t sleepers;
 	atomic_t bell;
 
-	spinlock_t lock;
+	spinlock_t lock; /* the threads, and what they left behind */
 	struct list_head threads;
 	u32 thread_count;
 	struct async_syscall_counters counters; /* of threads that have left */
@@ -65,8 +71,8 @@ struct call {
 };
 
 /*
- * A thread inside EXEC. One that a signal takes out in the middle of a call stays on the list, parked:
- * its request is claimed, and goes on when it comes back.
+ * A thread inside EXEC. One that a signal takes out in the middle of a call stays on
+ * the list, parked: its request is claimed, and goes on when it comes back.
  */
 struct exec_thread {
 	struct context *context;
@@ -83,7 +89,7 @@ struct exec_thread {
 	u64 shown_executed; /* of the counters, what the table's owner has been told */
 	u64 shown_notifications;
 
-	spinlock_t lock;
+	spinlock_t lock; /* what follows */
 	bool running;   /* in the call of call.slot */
 	bool cancelled; /* ...which was interrupted: the work below is queued */
 	struct callback_head interruption;

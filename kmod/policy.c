@@ -2,13 +2,14 @@
 /*
  * policy.c - which calls may run here, and whose.
  *
- * The module must be no way round anything. Seccomp, system-call tracing, audit and user dispatch sit at
- * the entry to the kernel, which a request doesn't pass, so a task that any of them watches is refused.
- * Everything behind the entry (permissions, security modules, name spaces, limits) is in the
- * system-call functions themselves and works as ever.
+ * The module must be no way round anything. Seccomp, system-call tracing, audit and
+ * user dispatch sit at the entry to the kernel, which a request doesn't pass, so a task
+ * that any of them watches is refused. Everything behind the entry (permissions,
+ * security modules, name spaces, limits) is in the system-call functions themselves and
+ * works as ever.
  *
- * The calls that may run are those with the trait `kernel` in native/syscalls.tbl. Others are not forbidden:
- * the thread gets them back, and makes a real system call.
+ * The calls that may run are those with the trait `kernel` in native/syscalls.tbl.
+ * Others are not forbidden: the thread gets them back, and makes a real system call.
  */
 #include <linux/bitmap.h>
 #include <linux/nospec.h>

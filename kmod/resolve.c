@@ -2,13 +2,14 @@
 /*
  * resolve.c - the kernel's system-call functions.
  *
- * The kernel exports neither its table of system calls nor task_work_run(). A disabled kprobe tells
- * where kallsyms_lookup_name() is, and that where the others are. Nothing is believed that can be checked:
- * the probe's address must be that of the function, and entries of the table must be the functions that
- * they are supposed to be. Where anything is in doubt the module isn't loaded, and says why.
+ * The kernel exports neither its table of system calls nor task_work_run(). A disabled
+ * kprobe tells where kallsyms_lookup_name() is, and that where the others are. Nothing
+ * is believed that can be checked: the probe's address must be that of the function,
+ * and entries of the table must be the functions that they are supposed to be. Where
+ * anything is in doubt the module isn't loaded, and says why.
  *
- * Functions of the kernel are called through static calls. These are direct: no indirect branch for
- * retpolines, CET or kCFI to mind.
+ * Functions of the kernel are called through static calls. These are direct: no
+ * indirect branch for retpolines, CET or kCFI to mind.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -78,13 +79,16 @@ static unsigned long __init find_symbol(const char *name)
 	return address;
 }
 
-/* Spot checks all over the table: a wrong table, or one of another layout, doesn't pass. */
+/*
+ * Spot checks all over the table: a wrong table, or one of another layout, doesn't
+ * pass.
+ */
 static bool __init check_call_table(void)
 {
 	static const struct {
 		u32 num;
 		const char *name;
-	} samples[] __initconst = {
+	} samples[] = {
 		{ __NR_read, "__x64_sys_read" },
 		{ __NR_getpid, "__x64_sys_getpid" },
 		{ __NR_pread64, "__x64_sys_pread64" },
@@ -123,7 +127,10 @@ int __init resolve_init(void)
 	return 0;
 }
 
-/* The paper's function: arguments into the register structure, and the function of the number. */
+/*
+ * The paper's function: arguments into the register structure, and the function of the
+ * number.
+ */
 s64 do_syscall(const struct call *call)
 {
 	const struct pt_regs regs = {
@@ -142,7 +149,10 @@ s64 do_syscall(const struct call *call)
 	return call_table[array_index_nospec(call->num, NR_syscalls)](&regs);
 }
 
-/* What io_uring's io_run_task_work() does. The flag without any work is livepatch's, and stays. */
+/*
+ * What io_uring's io_run_task_work() does. The flag without any work is livepatch's,
+ * and stays.
+ */
 void run_task_works(void)
 {
 	if (!task_work_pending(current))

@@ -2,14 +2,16 @@
 /*
  * table.c - all that touches the table.
  *
- * The table is the process's own memory and is reached as any buffer of a system call is. Several words
- * are moved in one window (user_access_begin to user_access_end), since opening one costs more than
- * what is done in it. No function is called inside a window. Compare-and-swap in user memory can
- * fail for ever where somebody wants it to, so each window tries a limited number of times, and
- * in between the thread can be scheduled away, or killed.
+ * The table is the process's own memory and is reached as any buffer of a system call
+ * is. Several words are moved in one window (user_access_begin to user_access_end),
+ * since opening one costs more than what is done in it. No function is called inside a
+ * window. Compare-and-swap in user memory can fail for ever where somebody wants it to,
+ * so each window tries a limited number of times, and in between the thread can be
+ * scheduled away, or killed.
  *
- * The rules are those of async_syscall.h, and native/exec.c has the same steps in the same order.
- * unsafe_try_cmpxchg_user() is a locked instruction, and so a full barrier, as Dekker needs it.
+ * The rules are those of async_syscall.h, and native/exec.c has the same steps in the
+ * same order. unsafe_try_cmpxchg_user() is a locked instruction, and so a full barrier,
+ * as Dekker needs it.
  */
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -22,9 +24,6 @@
 #define AWAKE_COUNT 0xffffu
 #define AWAKE_EPOCH_SHIFT 16
 
-/* A macro, since a function must not return with the window open. */
-#define open_window(context) user_access_begin((context)->control, (context)->bytes)
-
 /* Between two windows of one operation. */
 static int try_again(void)
 {
@@ -32,7 +31,10 @@ static int try_again(void)
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
-/* Returns an enum claim, or -EFAULT. CLAIM_BUSY: others were quicker too often, come again. */
+/*
+ * Returns an enum claim, or -EFAULT. CLAIM_BUSY: others were quicker too often, come
+ * again.
+ */
 int table_claim(struct context *context, struct call *call)
 {
 	struct async_syscall_control __user *control = context->control;
@@ -42,7 +44,7 @@ int table_claim(struct context *context, struct call *call)
 	u64 *to = call->arg;
 	int found = CLAIM_BUSY;
 
-	if (!open_window(context))
+	if (!user_access_begin(context->control, context->bytes))
 		return -EFAULT;
 	for (int i = 0; i < TRIES; i++) {
 		struct async_syscall_info __user *info;
@@ -87,8 +89,8 @@ fault:
 }
 
 /*
- * EXECUTING to COMPLETED, and onto the stack of completed slots. Sets *notify where the owner must
- * be told, and *epoch to the present one.
+ * EXECUTING to COMPLETED, and onto the stack of completed slots. Sets *notify where the
+ * owner must be told, and *epoch to the present one.
  */
 int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32 *epoch)
 {
@@ -99,7 +101,7 @@ int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32
 	u32 awake;
 	int error;
 
-	if (!open_window(context))
+	if (!user_access_begin(context->control, context->bytes))
 		return -EFAULT;
 	unsafe_put_user(ret, &info->ret, fault);
 	smp_wmb(); /* whoever sees COMPLETED sees ret */
@@ -117,7 +119,7 @@ int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32
 		error = try_again();
 		if (error)
 			return error;
-		if (!open_window(context))
+		if (!user_access_begin(context->control, context->bytes))
 			return -EFAULT;
 	}
 	*notify = first == COMPLETED_ARMED;
@@ -137,7 +139,7 @@ int table_at_end(struct context *context)
 	u64 tail;
 	u32 slot;
 
-	if (!open_window(context))
+	if (!user_access_begin(context->control, context->bytes))
 		return -EFAULT;
 	unsafe_get_user(head, &context->control->pending_head, fault);
 	unsafe_get_user(tail, &context->control->pending_tail, fault);
@@ -157,7 +159,7 @@ static int look_at_ring(struct context *context, int times)
 	u64 head;
 	u64 tail;
 
-	if (!open_window(context))
+	if (!user_access_begin(context->control, context->bytes))
 		return -EFAULT;
 	for (;;) {
 		unsafe_get_user(head, &context->control->pending_head, fault);
@@ -192,7 +194,7 @@ static int add_to_word(struct context *context, u32 __user *word, u32 change, u3
 	u32 old;
 
 	for (;;) {
-		if (!open_window(context))
+		if (!user_access_begin(context->control, context->bytes))
 			return -EFAULT;
 		unsafe_get_user(old, word, fault);
 		for (int i = 0; i < TRIES && !done; i++)
@@ -230,7 +232,7 @@ int table_leave_awake(struct context *context, u32 epoch)
 	u32 awake;
 
 	for (;;) {
-		if (!open_window(context))
+		if (!user_access_begin(context->control, context->bytes))
 			return -EFAULT;
 		unsafe_get_user(awake, word, fault);
 		for (int i = 0; i < TRIES && !done; i++) {
@@ -277,7 +279,7 @@ int table_take_token(struct context *context)
 	u32 tokens;
 
 	for (;;) {
-		if (!open_window(context))
+		if (!user_access_begin(context->control, context->bytes))
 			return -EFAULT;
 		unsafe_get_user(tokens, word, fault);
 		for (int i = 0; i < TRIES && tokens != 0 && !done; i++)
@@ -301,7 +303,7 @@ static int add_to_counter(struct context *context, u64 __user *word, u64 change)
 
 	if (!change)
 		return 0;
-	if (!open_window(context))
+	if (!user_access_begin(context->control, context->bytes))
 		return -EFAULT;
 	unsafe_get_user(old, word, fault);
 	for (int i = 0; i < TRIES && !done; i++)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* trace.h - tracepoints: a request is claimed, and completed. They fire where raw_syscalls would. */
+/*
+ * trace.h - tracepoints: a request is claimed, and completed. They fire where
+ * raw_syscalls would.
+ */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM async_syscall
 
