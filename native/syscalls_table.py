@@ -541,7 +541,7 @@ def generate_docs(table: Table) -> str:
         "| `fds[0]` | likewise for the two descriptors in buffer 0 |",
         "| `never-blocks` | answers from memory |",
         "| `interruptible` | may wait without end; cancelling interrupts it |",
-        "| `kernel` | the kernel module runs it; other calls are made by syscall(2) on `kmod` too |",
+        "| `kernel` | the kernel module runs it; other calls go by syscall(2) on `kmod` too |",
         "| `x86_64`, `aarch64` | only there |",
         "| `nr=N` | its number, the same on both |",
     ]
