@@ -1464,6 +1464,7 @@ def test_bad_command_lines(tree: Path) -> None:
 # ---- real clients ----
 
 
+@pytest.mark.blocks_loop("starting and ending the server's process waits for it")
 async def test_10000_requests_on_256_connections(tree: Path, tmp_path: Path) -> None:
     path = tmp_path / "stats.json"
     expected = {f"/folder/{i}.txt": f"file {i}".encode() for i in range(100)}
