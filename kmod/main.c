@@ -15,9 +15,9 @@
 #include "module.h"
 #include "trace.h"
 
-static unsigned int max_slots = 4096;
+static unsigned int max_slots = ASYNC_SYSCALL_MAX_SLOTS;
 module_param(max_slots, uint, 0644);
-MODULE_PARM_DESC(max_slots, "slots of a table, at most (4096)");
+MODULE_PARM_DESC(max_slots, "slots of a table, at most (65536)");
 
 unsigned int max_threads = 1024;
 module_param(max_threads, uint, 0644);

@@ -41,7 +41,7 @@ def build() -> None:
 
 def measure(kernel: str) -> Results:
     runs = "; ".join(f"{PROGRAM} {name} {depth}" for depth in DEPTHS for name in PARTICIPANTS)
-    guest = [ROOT / "kmod" / "vm" / "vm", "run", kernel, f"set -e; uname -r >&2; {runs}"]
+    guest = [str(ROOT / "kmod" / "vm" / "vm"), "run", kernel, f"set -e; uname -r >&2; {runs}"]
     done = subprocess.run(guest, stdout=subprocess.PIPE, text=True, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return {(line["participant"], line["depth"]): line for line in lines}

@@ -26,7 +26,7 @@ int main(void)
 
 	set("max_slots", 32);
 	CHECK_EQUAL(CALL(devices[0], ASYNC_SYSCALL_INIT, &init), -EINVAL);
-	set("max_slots", 4096);
+	set("max_slots", 65536);
 
 	/* Whatever tables there are already in the system. */
 	set("max_tables", 0);
