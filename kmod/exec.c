@@ -413,11 +413,12 @@ static struct exec_thread *enter(struct context *context)
 static void leave(struct exec_thread *thread)
 {
 	struct context *context = thread->context;
+	const bool parked = thread->parked;
 
 	end_burst(thread);
 	spin_lock(&context->lock);
 	thread->inside = false;
-	if (thread->parked) {
+	if (parked) {
 		get_task_struct(current);
 		thread->since_exit = 0;
 	} else {
@@ -426,13 +427,12 @@ static void leave(struct exec_thread *thread)
 		counters_add(&context->counters, &thread->counters);
 	}
 	spin_unlock(&context->lock);
-	/*
-	 * The interruption may still be queued. Nobody can queue it again: either the
-	 * thread is off the list, or it's parked, and not running.
-	 */
+	/* A parked one may be another thread's by now, or gone. */
+	if (parked)
+		return;
+	/* The interruption may still be queued. Nobody can queue it again. */
 	run_task_works();
-	if (!thread->parked)
-		kfree(thread);
+	kfree(thread);
 }
 
 long exec_serve(struct context *context, struct file *file, u32 idle_milliseconds)
