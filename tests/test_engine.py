@@ -263,7 +263,7 @@ async def test_buffer_outlives_its_caller_as_long_as_the_call(
     assert alive() is not None
     os.write(writer, b"too late")
     await until(lambda: stats().in_flight == 0)
-    await until(lambda: alive() is None)  # the task that waited for the call ends a tick later
+    await until(lambda: alive() is None)  # the timer that would have repeated the interruption holds it
     os.close(reader)
     os.close(writer)
 
