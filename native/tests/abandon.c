@@ -32,7 +32,7 @@ int main(void)
 		CHECK_EQUAL(async_syscall_close(owner.table), -EBUSY);
 		async_syscall_abandon(owner.table);
 		WAIT_UNTIL(find_threads("asyncsys-watch", NULL, 0) == 0);
-		CHECK_EQUAL(exec_threads(), stuck);
+		WAIT_UNTIL(exec_threads() == stuck);
 		CHECK_EQUAL(write(ends[1], "wxyz", stuck), stuck);
 		WAIT_UNTIL(exec_threads() == 0);
 		for (uint32_t i = 0; i < stuck; i++)

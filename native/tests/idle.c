@@ -5,36 +5,7 @@
 #define _GNU_SOURCE
 #include "test.h"
 
-enum { SLOTS = 16, MAX_WORKERS = 4, MOST_THREADS = 16 };
-
-/* How often the threads of the library have gone to sleep. */
-static long context_switches(void)
-{
-	int threads[MOST_THREADS];
-	uint32_t count = find_threads("asyncsys-", threads, MOST_THREADS);
-	long sum = 0;
-
-	CHECK(count <= MOST_THREADS);
-	for (uint32_t i = 0; i < count; i++) {
-		static const char key[] = "\nvoluntary_ctxt_switches:";
-		char status[4096];
-		const char *found;
-
-		read_thread_file(threads[i], "status", status, sizeof status);
-		found = strstr(status, key);
-		if (found != NULL)
-			sum += strtol(found + strlen(key), NULL, 10);
-	}
-	return sum;
-}
-
-static bool is_quiet(void)
-{
-	long before = context_switches();
-
-	sleep_microseconds(50 * 1000);
-	return context_switches() == before;
-}
+enum { SLOTS = 16, MAX_WORKERS = 4 };
 
 int main(void)
 {
@@ -48,7 +19,7 @@ int main(void)
 		CHECK_EQUAL(async_syscall_ring(owner.table), 0);
 		reap_all(&owner, SLOTS, NULL);
 	}
-	WAIT_UNTIL(is_quiet());
+	WAIT_UNTIL(library_is_asleep());
 
 	/* Requests wait behind calls that all block, and there can't be more threads. */
 	open_pipe(ends);
@@ -56,16 +27,16 @@ int main(void)
 		CHECK(submit_read(&owner, ends[0], &bytes[i], 1) >= 0);
 	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
 	WAIT_UNTIL(statistics(&owner).workers == MAX_WORKERS);
-	WAIT_UNTIL(is_quiet());
+	WAIT_UNTIL(library_is_asleep());
 
 	CHECK_EQUAL(write(ends[1], "0123456789abcdef", SLOTS), SLOTS);
 	reap_all(&owner, SLOTS, NULL);
-	WAIT_UNTIL(is_quiet());
+	WAIT_UNTIL(library_is_asleep());
 
 	/* A withdrawn request leaves its entry in the ring. */
 	CHECK_EQUAL(async_syscall_withdraw(owner.table, (uint32_t)submit_quick(&owner)), 1);
 	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
-	WAIT_UNTIL(is_quiet());
+	WAIT_UNTIL(library_is_asleep());
 	close_owner(&owner);
 	return 0;
 }

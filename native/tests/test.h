@@ -296,4 +296,36 @@ static inline uint32_t exec_threads(void)
 	return find_threads("asyncsys-exec", NULL, 0);
 }
 
+/* How often the threads of the library have gone to sleep; -1 where one runs, or wants to. */
+static inline long context_switches(void)
+{
+	int threads[64];
+	uint32_t count = find_threads("asyncsys-", threads, 64);
+	long sum = 0;
+
+	CHECK(count <= 64);
+	for (uint32_t i = 0; i < count; i++) {
+		static const char key[] = "\nvoluntary_ctxt_switches:";
+		char status[4096];
+		const char *found;
+
+		read_thread_file(threads[i], "status", status, sizeof status);
+		if (strstr(status, "\nState:\tS") == NULL)
+			return -1;
+		found = strstr(status, key);
+		if (found != NULL)
+			sum += strtol(found + strlen(key), NULL, 10);
+	}
+	return sum;
+}
+
+/* Whether no thread of the library runs: none did for a while. */
+static inline bool library_is_asleep(void)
+{
+	long before = context_switches();
+
+	sleep_microseconds(50 * 1000);
+	return before >= 0 && context_switches() == before;
+}
+
 #endif /* TEST_H */
