@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * executor_kmod.c - the kernel module: exec threads sit inside the kernel, in an ioctl on its device.
+ * executor_kmod.c - the kernel module: exec threads sit inside the kernel, in an ioctl on its
+ * device.
  *
- * The module runs most calls, not all: see `kernel` in syscalls.tbl. Those it hands back, claimed, and
- * the exec thread makes a real system call of them. And where the module comes to refuse the task (a
- * debugger traces it, it has got a seccomp filter or other credentials), the thread goes on as one of
- * the threads executor, on the same table. So all calls work and none is lost, whatever happens; only
- * what they cost differs.
+ * The module runs most calls, not all: see `kernel` in syscalls.tbl. Those it hands back, claimed,
+ * and the exec thread makes a real system call of them. And where the module comes to refuse the
+ * task (a debugger traces it, it has got a seccomp filter or other credentials), the thread goes on
+ * as one of the threads executor, on the same table. So all calls work and none is lost, whatever
+ * happens; only what they cost differs.
  */
 #define _GNU_SOURCE
 #include <errno.h>

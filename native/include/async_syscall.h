@@ -23,8 +23,9 @@
  *               word that it will come back on its own (COMPLETED_POLLED), none at all.
  *
  * A slot number stands in pending[] at most once, so a ring of as many entries as slots never
- * overflows. (END may come on top, when there are no requests any more: see end() in table.c.) A request that is withdrawn leaves its entry behind; when the slot is used again
- * before that entry was taken, the old entry serves the new request.
+ * overflows. (END may come on top, when there are no requests any more: see end() in table.c.) A
+ * request that is withdrawn leaves its entry behind; when the slot is used again before that entry
+ * was taken, the old entry serves the new request.
  *
  * Sleep and wake. An exec thread that finds the ring empty takes itself off `awake`, looks at the
  * ring once more, and waits for a token in `doorbell`. The owner publishes its requests, and then
@@ -33,10 +34,10 @@
  * two always sees the other (Dekker). Who rings counts the woken thread as awake at once, on its
  * behalf: a second doorbell for the same burst is never needed.
  *
- * A thread that is stuck in a call counts as awake though it is of no use. `awake` therefore carries
- * an epoch: who finds that nothing was claimed for a while starts a new epoch with a count of zero,
- * and a thread that comes back from its call to another epoch counts itself in again. All of this
- * decides only who is woken when, never who owns a slot.
+ * A thread that is stuck in a call counts as awake though it is of no use. `awake` therefore
+ * carries an epoch: who finds that nothing was claimed for a while starts a new epoch with a count
+ * of zero, and a thread that comes back from its call to another epoch counts itself in again. All
+ * of this decides only who is woken when, never who owns a slot.
  */
 #ifndef ASYNC_SYSCALL_H
 #define ASYNC_SYSCALL_H
@@ -185,16 +186,17 @@ ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, notifications) == 33
  * The kernel module: /dev/async_syscall
  * -------------------------------------
  * The same table, served from inside the kernel. One open file serves one table. Its exec threads
- * are threads of the process that sit in ASYNC_SYSCALL_EXEC; a request then costs no kernel entry at
- * all. The module reaches the table by its address, as read(2) reaches a buffer: nothing is pinned,
- * nothing is mapped, and memory that goes away is EFAULT.
+ * are threads of the process that sit in ASYNC_SYSCALL_EXEC; a request then costs no kernel entry
+ * at all. The module reaches the table by its address, as read(2) reaches a buffer: nothing is
+ * pinned, nothing is mapped, and memory that goes away is EFAULT.
  *
  * The module believes nothing that stands in the table. Sizes and addresses are those of
- * ASYNC_SYSCALL_INIT; indices are masked; number and arguments are copied once, after the claim. Who
- * scribbles over a table that is being served gets undefined results, in the own process.
+ * ASYNC_SYSCALL_INIT; indices are masked; number and arguments are copied once, after the claim.
+ * Who scribbles over a table that is being served gets undefined results, in the own process.
  *
- * Every request of this file takes the memory (and the first three, the credentials too) of the task
- * that called ASYNC_SYSCALL_INIT: EPERM for others, such as a forked child. 32-bit callers get ENOTTY.
+ * Every request of this file takes the memory (and the first three, the credentials too) of the
+ * task that called ASYNC_SYSCALL_INIT: EPERM for others, such as a forked child. 32-bit callers get
+ * ENOTTY.
  */
 #define ASYNC_SYSCALL_DEVICE "/dev/async_syscall"
 #define ASYNC_SYSCALL_IOCTL_TYPE 0xD5
@@ -224,10 +226,10 @@ struct async_syscall_init {
  * entered again by itself after signals without a handler (SA_RESTART), stops and freezes.
  *
  *   0                the thread has seen END. It interrupts what is still in flight.
- *   n > 0            slot n - 1 is claimed, and its call isn't one that the module runs: it stands not
- *                    on the list (`kernel` in native/syscalls.tbl), or the task has come to be
- *                    watched. The thread runs it by syscall(2), completes the slot, and returns here.
- *   EINTR            a signal handler ran. A call that it interrupted goes on when a thread returns.
+ *   n > 0            slot n - 1 is claimed, and its call isn't one that the module runs: it stands
+ *                    not on the list (`kernel` in native/syscalls.tbl), or the task has come to be
+ *                    watched. The thread runs it by syscall(2), completes the slot, and returns.
+ *   EINTR            a signal handler ran. A call that it interrupted goes on when a thread comes.
  *   ETIME            idle_milliseconds without a request (0: no limit)
  *   EFAULT           the table isn't there, or not writable
  *   EPERM            see above; also checked before each entry
