@@ -87,12 +87,12 @@ interpreter = $(patsubst $(1)=%,%,$(filter $(1)=%,$(INTERPRETERS)))
 venv := build/venv-$(firstword $(versions))
 python := $(venv)/bin/python
 
-python_files := $(wildcard asyncsys_loop tests examples benchmarks native/*.py tools/*.py setup.py)
+python_files := $(wildcard asyncsys_loop tests examples benchmarks native/*.py tools/*.py kmod/vm/vm setup.py)
 c_sources := $(wildcard native/*.c)
 c_tests := $(wildcard native/tests/*.c)
 C_TESTS := $(c_tests)
 c_files := $(c_sources) $(c_tests) $(wildcard native/*.h native/include/*.h native/tests/*.h)
-shell_files := .ci/run $(filter-out %.py,$(wildcard tools/*))
+shell_files := .ci/run $(filter-out %.py,$(wildcard tools/*)) $(wildcard kmod/vm/init)
 
 # What is installed, by purpose. The native module goes into the environment alone: the package itself is the checkout's.
 build/venv-%/pyvenv.cfg:
@@ -168,7 +168,7 @@ mypy:         ; @tools/step $@ $(python) -m mypy $(python_files)
 pyright:      ; @PYTHONPATH=$(CURDIR) tools/step $@ $(venv)/bin/pyright --pythonpath $(python) --ignoreexternal --verifytypes asyncsys_loop
 clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(c_files)
 clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) -- $(c_flags)
-shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck $(shell_files)
+shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck --exclude=SC1091 $(shell_files)
 generated:    ; @tools/step $@ sh -c '$(python) native/syscalls_table.py check && $(python) native/state_diagram.py --check'
 
 # ---- C tests: one behaviour per program, as built for users and under the sanitizers -----------------------------------
