@@ -29,14 +29,14 @@ import gc
 import itertools
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import pytest
 
 from asyncsys_loop._native import ffi, lib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 ARMED: Final = -1  # COMPLETED_ARMED: the next push writes the eventfd
 POLLED: Final = -2  # COMPLETED_POLLED: the owner comes back by itself
@@ -513,16 +513,122 @@ class Model:
         w.owner = "ring_all" if w.number else "ended"
 
 
-def explore(setting: Setting) -> Model:
-    """Visit every world that can be reached. Raises ProtocolError, with the way to it."""
-    model = Model(setting)
-    first = model.first_world()
+class Signals(NamedTuple):
+    """The world of Interruption."""
+
+    owner: str = "look"
+    thread: str = "enter"
+    call: int = 0  # which of the two the thread is at
+    runner: tuple[str, str] = ("", "")  # "", or flags: "T"hread, "!" signalling, "+" signalled
+    seen: str = ""  # what the owner, or the thread, has last read of a runner
+    seen_by_thread: str = ""
+    queued: int = 0  # signals that the thread hasn't taken
+    left: int = 2  # how often the owner will interrupt
+
+    def key(self) -> object:
+        return self
+
+
+class Interruption:
+    """An exec thread that runs two calls, and an owner that interrupts the first, again and again.
+
+    It follows run() in exec.c and exec_interrupt() in executor_threads.c. A signal ends the call that
+    it meets; one that was queued while the thread ran in user mode ends the next call, unless the
+    thread has taken it by then. The second call must never be ended.
+    """
+
+    def __init__(self, broken: str = "") -> None:
+        self.broken = broken
+
+    def first_world(self) -> Signals:
+        return Signals()
+
+    def check(self, world: Signals) -> None:
+        if world.thread == "interrupted" and world.call == 1:
+            raise ProtocolError("the signal hits the next call")
+
+    def is_end(self, world: Signals) -> bool:
+        return world.owner == "done" and world.thread == "done" and world.runner == ("", "")
+
+    def successors(self, w: Signals) -> Iterator[tuple[str, Signals]]:
+        if w.thread != "done":
+            for after in self.thread_steps(w):
+                yield f"thread: {w.thread} {w.call}", after
+        if w.queued and w.thread not in {"call", "done"}:
+            yield "thread: takes a signal in user mode", w._replace(queued=w.queued - 1)
+        if w.owner != "done":
+            yield f"owner: {w.owner}", self.owner_step(w)
+
+    def thread_steps(self, w: Signals) -> Iterable[Signals]:
+        match w.thread:
+            case "enter":
+                return [w._replace(runner=put_in(w.runner, w.call, "T"), thread="call")]
+            case "call" if w.queued:
+                return [w._replace(queued=0, thread="interrupted")]
+            case "call" | "interrupted":
+                return [w._replace(thread="leave")]
+            case "leave" if w.runner[w.call] == "T":
+                return [w._replace(runner=put_in(w.runner, w.call, ""), thread="next")]
+            case "leave":
+                return [w._replace(thread="read")]
+            case "read" if "!" in w.runner[w.call] and self.broken != "doesn't wait":
+                return []
+            case "read":
+                return [w._replace(thread="clear", seen_by_thread=w.runner[w.call])]
+            case "clear":
+                known = w.runner[w.call] == w.seen_by_thread
+                after = w._replace(seen_by_thread="")
+                if not known and self.broken not in {"clears by a store", "doesn't wait"}:
+                    return [after._replace(thread="read")]
+                runner = put_in(w.runner, w.call, "")
+                return [after._replace(runner=runner, thread="getppid")]
+            case "getppid":
+                taken = w.queued if self.broken == "makes no call in between" else 0
+                return [w._replace(queued=taken, thread="next")]
+            case _:
+                return [w._replace(call=1, thread="enter") if w.call == 0 else self.end(w)]
+
+    @staticmethod
+    def end(w: Signals) -> Signals:
+        return w._replace(thread="done", queued=0)
+
+    def owner_step(self, w: Signals) -> Signals:
+        match w.owner:
+            case "look" if not w.left:
+                return w._replace(owner="done")
+            case "look" if not w.runner[0]:
+                return w._replace(left=w.left - 1)  # -EAGAIN
+            case "look":
+                at = "kill" if self.broken == "doesn't hold the thread" else "hold"
+                return w._replace(owner=at, seen=w.runner[0], left=w.left - 1)
+            case "hold" if w.runner[0] != w.seen:
+                return w._replace(owner="look", seen="")
+            case "hold":
+                held = "".join(sorted({*w.seen, "!"}))
+                return w._replace(owner="kill", seen="", runner=put_in(w.runner, 0, held))
+            case "kill":
+                queued = w.queued + (w.thread != "done")
+                return w._replace(owner="let go", seen="", queued=queued)
+            case _:
+                released = put_in(w.runner, 0, "+T")
+                if self.broken == "doesn't hold the thread":
+                    released = w.runner
+                return w._replace(owner="look", runner=released)
+
+
+def put_in(runner: tuple[str, str], call: int, flags: str) -> tuple[str, str]:
+    return (flags, runner[1]) if call == 0 else (runner[0], flags)
+
+
+def explore(model: Any) -> None:
+    """Visit every world of a model that can be reached. Raises ProtocolError, with the way to it."""
+    first: Any = model.first_world()
     # Worlds are numbered as they are met, the nearest first.
     number = {first.key(): 0}
     came_from: list[tuple[int, str]] = [(-1, "")]
     before: list[list[int]] = [[]]
     ends: list[int] = []
-    queue = deque([first])
+    queue: deque[Any] = deque([first])
 
     def way_to(world: int) -> str:
         steps = []
@@ -559,7 +665,6 @@ def explore(setting: Setting) -> Model:
     for current in range(len(number)):
         if current not in met:
             raise ProtocolError(f"somebody waits for ever after this:\n{way_to(current)}")
-    return model
 
 
 @pytest.fixture(autouse=True)
@@ -584,11 +689,13 @@ SETTINGS: Final = {
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 def test_every_interleaving_ends_well(setting: Setting) -> None:
-    explore(setting)
+    explore(Model(setting))
 
 
 def test_every_row_of_the_table_is_taken() -> None:
-    assert explore(Setting(slots=1, requests=1, threads=1, withdrawals=1)).taken == ROWS
+    model = Model(Setting(slots=1, requests=1, threads=1, withdrawals=1))
+    explore(model)
+    assert model.taken == ROWS
 
 
 BROKEN: Final = {
@@ -613,10 +720,30 @@ BROKEN: Final = {
 def test_what_is_broken_is_found(broken: str) -> None:
     setting, message = BROKEN[broken]
     with pytest.raises(ProtocolError, match=message):
-        explore(replace(setting, broken=broken))
+        explore(Model(replace(setting, broken=broken)))
 
 
 @pytest.mark.parametrize("row", sorted(ROWS), ids="-".join)
 def test_a_missing_row_is_found(row: tuple[str, str, str]) -> None:
+    rows = ROWS - {row}
+    model = Model(Setting(slots=1, requests=1, threads=1, withdrawals=1, rows=rows))
     with pytest.raises(ProtocolError, match=f"{row[2]} takes slot .* {row[0]} to {row[1]}"):
-        explore(Setting(slots=1, requests=1, threads=1, withdrawals=1, rows=ROWS - {row}))
+        explore(model)
+
+
+def test_an_interruption_never_hits_the_next_call() -> None:
+    explore(Interruption())
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "clears by a store",
+        "doesn't hold the thread",
+        "doesn't wait",
+        "makes no call in between",
+    ],
+)
+def test_an_interruption_that_is_broken_hits_the_next_call(broken: str) -> None:
+    with pytest.raises(ProtocolError, match="hits the next call"):
+        explore(Interruption(broken))
