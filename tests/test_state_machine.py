@@ -532,8 +532,8 @@ class Signals(NamedTuple):
 class Interruption:
     """An exec thread that runs two calls, and an owner that interrupts the first, again and again.
 
-    It follows run() in exec.c and exec_interrupt() in executor_threads.c. A signal ends the call that
-    it meets; one that was queued while the thread ran in user mode ends the next call, unless the
+    It follows run() in exec.c and exec_interrupt() in executor_threads.c. A signal ends the call
+    that it meets; one that was queued while the thread ran in user mode ends the next call, unless the
     thread has taken it by then. The second call must never be ended.
     """
 
@@ -621,7 +621,7 @@ def put_in(runner: tuple[str, str], call: int, flags: str) -> tuple[str, str]:
 
 
 def explore(model: Any) -> None:
-    """Visit every world of a model that can be reached. Raises ProtocolError, with the way to it."""
+    """Visit every world that can be reached. Raises ProtocolError, with the way to it."""
     first: Any = model.first_world()
     # Worlds are numbered as they are met, the nearest first.
     number = {first.key(): 0}
