@@ -533,8 +533,8 @@ class Interruption:
     """An exec thread that runs two calls, and an owner that interrupts the first, again and again.
 
     It follows run() in exec.c and exec_interrupt() in executor_threads.c. A signal ends the call
-    that it meets; one that was queued while the thread ran in user mode ends the next call, unless the
-    thread has taken it by then. The second call must never be ended.
+    that it meets; one that was queued while the thread ran in user mode ends the next call, unless
+    the thread has taken it by then. The second call must never be ended.
     """
 
     def __init__(self, broken: str = "") -> None:
