@@ -11,7 +11,9 @@
  *
  *   enough threads are runnable   the processors are busy, with them or with others: one more would
  *                                 not help. (Enough is one less than there are processors: the
- *                                 loop, whose completions these are, needs one too.)
+ *                                 loop, whose completions these are, needs one too.) Unless
+ *                                 nothing is claimed for ten looks: then a call computes for
+ *                                 that long, like a read of a gigabyte.
  *   nothing was claimed since     every awake thread is stuck in its call. They are written off
  *                                 (see `awake` in async_syscall.h), and others are woken or started:
  *                                 one, and twice as many each time that it doesn't help.
@@ -19,10 +21,9 @@
  *                                 more keeps more requests in flight.
  *
  * The watch sleeps, without a time-out, as soon as nothing has been submitted for a while and it
- * could do nothing for what waits. Before
- * that it writes off threads that are stuck with nothing behind them, so that the next request
- * rings at once instead of waiting to be noticed. Exec threads leave after an idle time; none is
- * started before the first request.
+ * could do nothing for what waits. Before that it writes off threads that are stuck with nothing
+ * behind them, so that the next request rings at once instead of waiting to be noticed. Exec threads
+ * leave after an idle time; none is started before the first request.
  */
 #define _GNU_SOURCE
 #include "pool.h"
@@ -50,6 +51,7 @@
 enum {
 	LOOK_NANOSECONDS = 1000 * 1000,
 	QUIET_LOOKS = 20,        /* without a new request, and the watch sleeps */
+	PATIENT_LOOKS = 10,      /* without a claim, though the processors are busy */
 	STACK_BYTES = 64 * 1024, /* and what the thread-local variables of the process take */
 };
 
@@ -267,6 +269,7 @@ static void watch_until_quiet(struct pool *pool)
 	__u64 tail_before = load_sequential(&control->pending_tail);
 	uint32_t quiet = 0;
 	uint32_t stuck = 0;
+	uint32_t unmoved = 0; /* looks at which something waited and nothing had been claimed */
 
 	while (quiet < QUIET_LOOKS) {
 		__u64 head;
@@ -279,9 +282,13 @@ static void watch_until_quiet(struct pool *pool)
 		tail = load_sequential(&control->pending_tail);
 		quiet = tail == tail_before && (head == tail || all_at_work(pool)) ? quiet + 1 : 0;
 
-		if (head >= tail_before || all_at_work(pool) || processors_are_busy(pool)) {
+		unmoved = head == head_before && head < tail_before ? unmoved + 1 : 0;
+
+		if (head >= tail_before || all_at_work(pool) ||
+		    (unmoved < PATIENT_LOOKS && processors_are_busy(pool))) {
 			stuck = 0;
 		} else {
+			unmoved = 0;
 			uint32_t more = 1;
 
 			if (head == head_before) {

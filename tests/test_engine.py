@@ -473,3 +473,15 @@ async def test_exec_threads_block_signals_and_have_names(exec_threads: ExecThrea
             assert blocked.bit_count() >= 59, hex(blocked)
             names.add(status.splitlines()[0].split("\t")[1].rstrip("0123456789"))
         assert names == {"asyncsys-exec", "asyncsys-watch"}
+
+
+async def test_call_that_computes_does_not_starve_others() -> None:
+    random = os.open("/dev/urandom", os.O_RDONLY)
+    buffer = bytearray(256 << 20)  # more than half a second of work for the kernel
+    long = asyncio.create_task(asyncsys_loop.os.readinto(random, buffer))
+    await asyncio.sleep(0.01)
+    assert stats().in_flight == 1
+    await asyncsys_loop.os.stat("/")
+    assert not long.done()
+    await long
+    os.close(random)
