@@ -171,10 +171,10 @@ static void notify(struct async_syscall_control *control)
 {
 	static const uint64_t one = 1;
 
+	add_relaxed(&control->notifications, 1); /* before the owner can count its wake-up */
 	/* It can only fail where the count is at its limit, and then the owner has been told. */
 	while (write(control->event_fd, &one, sizeof one) < 0 && errno == EINTR)
 		;
-	add_relaxed(&control->notifications, 1);
 }
 
 static void run(const struct table_view *table, __u32 slot, __u32 thread)
