@@ -1,0 +1,283 @@
+"""Operations: one declaration for each system call that a twin of `os` makes.
+
+A declaration says what the kernel wants, in the kernel's order; the rest follows from it:
+
+    _renameat = operation(
+        "renameat2", "dir_fd path:src dir_fd path:dst 0",
+        function="rename", audit="os.rename 1 3 0 2",
+    )
+
+    async def rename(src, dst, *, src_dir_fd=None, dst_dir_fd=None):
+        await _renameat(src_dir_fd, src, dst_dir_fd, dst)
+
+The words are the kinds of the arguments, below. What else is special about a call (it returns a
+descriptor, so a cancelled one is undone; it never blocks, so it needs no exec thread) stands in
+native/syscalls.tbl already, and isn't said again.
+
+Errors are those of `os`: what a kind can't take raises what `os` raises for it, before anything is
+submitted; a call that fails raises an OSError with the paths that were given, the first as
+`filename`, the second as `filename2`.
+
+=============== ==============================================================================
+kind            the argument of Python, and what the kernel gets
+=============== ==============================================================================
+int, fd         an int that fits C's
+off_t           an int that fits 64 bits with a sign
+word            an int of 64 bits, with or without a sign
+id              a user or group: 0 to 2**32 - 1, or -1
+size            an int that isn't negative; at most 0x7ffff000, as CPython cuts it
+fildes          an int or an object with fileno()
+dir_fd          an int, or None for the working directory; converted after all others
+path            str, bytes or PathLike; an OSError names it. path:src: the argument's name
+path_fd         a descriptor given in place of a path: an OSError names it
+string          str, bytes or PathLike, as text: an OSError doesn't name it
+in, out         a buffer that the kernel reads or writes: its address and its length
+in*, out*       a sequence of such buffers: an array of struct iovec and its length
+memory          a buffer or None: its address alone. A writable one is written in place.
+length          an int, converted as size: memory of that size is made, and is what `result=bytes`
+                returns, cut to the result of the call. Address and length.
+struct:SIZE     no argument: memory of that size is made, and is what `result=bytes` returns as a
+                whole. Address.
+a number        no argument: itself
+=============== ==============================================================================
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+
+from . import _convert as convert
+from ._attach import running_engine
+from ._engine import close_descriptor
+from ._native import ffi
+from ._syscalls import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Operation", "operation"]
+
+_Result = TypeVar("_Result")
+
+# The most that one read(2) or write(2) moves; CPython cuts longer ones off likewise.
+MOST: Final = 0x7FFFF000
+IOV_MAX: Final = 1024
+
+_IOVEC = ffi.typeof("uint64_t[]")
+
+
+class _Prepared:
+    """The arguments of one call, converted."""
+
+    __slots__ = ("audited", "keep", "memory", "paths", "words")
+
+    def __init__(self) -> None:
+        self.words: list[int] = []
+        self.keep: list[Any] = []
+        self.paths: list[Any] = []
+        self.memory: Any = None
+        self.audited: list[Any] = []  # the arguments as audit hooks see them
+
+
+def _size(value: object) -> int:
+    number = convert.ssize_t(value)
+    if number < 0:
+        raise convert.os_error(-errno.EINVAL)
+    return min(number, MOST)
+
+
+def _id(value: Any) -> int:
+    if not hasattr(type(value), "__index__"):
+        raise TypeError(f"uid should be integer, not {type(value).__name__}")
+    number: int = value.__index__()
+    if number == -1 or 0 <= number < 2**32 - 1:
+        return number & 0xFFFFFFFF
+    if number < 0:
+        raise OverflowError("uid is less than minimum")
+    if number == 2**32 - 1:
+        return number
+    raise OverflowError("uid is greater than maximum")
+
+
+def _word(value: Any) -> int:
+    number: int = value.__index__() if hasattr(type(value), "__index__") else value
+    if not isinstance(number, int):
+        raise TypeError(f"{type(value).__name__!r} object cannot be interpreted as an integer")
+    if -(2**63) <= number < 2**63:
+        return number
+    if 0 < number < 2**64:
+        return number - 2**64
+    raise OverflowError("int too big to convert")
+
+
+_SCALARS: Final[dict[str, Callable[[Any], int]]] = {
+    "int": convert.c_int,
+    "fd": convert.c_int,
+    "off_t": convert.off_t,
+    "word": _word,
+    "id": _id,
+    "size": _size,
+    "fildes": convert.fildes,
+    "dir_fd": convert.dir_descriptor,
+}
+
+
+class Operation(Generic[_Result]):
+    """One system call with the arguments that Python code gives for it. Made by operation().
+
+    Called with one argument for each kind that takes one, in the kernel's order; awaited by the
+    caller, who gets the result or an OSError.
+    """
+
+    def __init__(
+        self, name: str, arguments: str, function: str, audit: str, result: type[bytes | int] | None
+    ) -> None:
+        self.description = resolve(name)
+        self.function = function or name
+        self.kinds = [tuple(word.partition(":")[::2]) for word in arguments.split()]
+        event, *positions = audit.split()[:1], *audit.split()[1:]
+        self.event = event[0] if event else None
+        self.audited = [None if p == "None" else int(p) for p in positions]
+        self.result = result
+        self.must_run = self.description.name in {"close", "close_range"}
+
+    def prepare(self, arguments: tuple[Any, ...]) -> _Prepared:
+        """Convert the arguments, or raise what `os` raises for them."""
+        prepared = _Prepared()
+        given = iter(arguments)
+        late: list[tuple[int, int, Any]] = []
+        for kind, detail in self.kinds:
+            self._convert(kind, detail, given, prepared, late)
+        for at, shown_at, value in late:
+            prepared.words[at] = convert.dir_descriptor(value)
+            prepared.audited[shown_at] = -1 if value is None else prepared.words[at]
+        return prepared
+
+    def _convert(
+        self, kind: str, detail: str, given: Any, prepared: _Prepared, late: list[Any]
+    ) -> None:
+        words, keep, audited = prepared.words, prepared.keep, prepared.audited
+        if kind.lstrip("-").isdigit():
+            words.append(int(kind))
+        elif kind == "struct":
+            memory = prepared.memory = convert.allocate(convert.CHARS, int(detail))
+            keep.append(memory)
+            words.append(convert.address(memory))
+        elif kind == "length":
+            size = _size(next(given))
+            memory = prepared.memory = convert.allocate(convert.CHARS, size)
+            keep.append(memory)
+            words += (convert.address(memory), size)
+            audited.append(size)
+        elif kind == "dir_fd":
+            late.append((len(words), len(audited), next(given)))
+            words.append(0)
+            audited.append(None)
+        elif kind == "path":
+            path = convert.fspath(next(given), self.function, detail or "path")
+            encoded = convert.path_bytes(path, self.function, detail or "path")
+            memory = convert.readable(encoded)
+            keep.append(memory)
+            words.append(convert.address(memory))
+            prepared.paths.append(path)
+            audited.append(path)
+        elif kind == "path_fd":
+            value = next(given)
+            words.append(convert.path_descriptor(value))
+            prepared.paths.append(value)
+            audited.append(words[-1])
+        elif kind == "string":
+            text = convert.fspath(next(given), self.function, detail or "attribute")
+            memory = convert.readable(convert.path_bytes(text, self.function, detail))
+            keep.append(memory)
+            words.append(convert.address(memory))
+            audited.append(text)
+        elif kind in {"in", "out"}:
+            value = next(given)
+            memory = convert.writable(value) if kind == "out" else convert.readable(value)
+            keep.append(memory)
+            words += (convert.address(memory), min(len(memory), MOST))
+            audited.append(value)
+        elif kind in {"in*", "out*"}:
+            value = next(given)
+            convert_one = convert.writable if kind == "out*" else convert.readable
+            memories = [convert_one(buffer) for buffer in value]
+            if len(memories) > IOV_MAX:
+                raise convert.os_error(-errno.EINVAL)
+            pairs = [word for m in memories for word in (convert.address(m), len(m))]
+            vector = ffi.new(_IOVEC, pairs)
+            keep += (*memories, vector)
+            words += (convert.address(vector), len(memories))
+            audited.append(value)
+        elif kind == "memory":
+            value = next(given)
+            audited.append(value)
+            if value is None:
+                words.append(0)
+            else:
+                view = convert.memoryview_of(value)
+                memory = convert.readable(value) if view.readonly else convert.writable(value)
+                keep.append(memory)
+                words.append(convert.address(memory))
+        else:
+            words.append(_SCALARS[kind](next(given)))
+            audited.append(words[-1])
+
+    async def __call__(self, *arguments: Any) -> _Result:
+        """Run the call, and return its result.
+
+        Raises:
+            OSError: it failed.
+            TypeError, ValueError, OverflowError: an argument that can't be, as `os` has it.
+            RuntimeError: no loop is running here.
+            asyncio.CancelledError: after the call has settled.
+        """
+        prepared = self.prepare(arguments)
+        if self.event is not None:
+            shown = [None if at is None else prepared.audited[at] for at in self.audited]
+            sys.audit(self.event, *shown)
+        description = self.description
+        discard = close_descriptor if description.returns_fd_for(prepared.words) else None
+        result = await running_engine().call(
+            description.number,
+            *prepared.words,
+            keep=prepared.keep,
+            discard=discard,
+            must_run=self.must_run,
+        )
+        if result < 0:
+            raise convert.os_error(result, *prepared.paths[:2])
+        answer: Any = None
+        if self.result is int:
+            answer = result
+        elif self.result is bytes:
+            whole = any(kind == "struct" for kind, _ in self.kinds)
+            memory = prepared.memory
+            answer = convert.taken(memory, len(memory) if whole else result)
+        return answer  # type: ignore[no-any-return]
+
+
+@overload
+def operation(
+    name: str, arguments: str, *, result: type[_Result], function: str = "", audit: str = ""
+) -> Operation[_Result]: ...
+@overload
+def operation(
+    name: str, arguments: str, *, result: None = None, function: str = "", audit: str = ""
+) -> Operation[None]: ...
+def operation(
+    name: str, arguments: str, *, result: Any = None, function: str = "", audit: str = ""
+) -> Operation[Any]:
+    """Declare an operation.
+
+    Args:
+        name: the system call, as native/syscalls.tbl names it.
+        arguments: the kinds of its arguments, in the kernel's order.
+        result: int for what the call returns, bytes for the memory that it filled, None for none.
+        function: the name that messages say, where it isn't the call's.
+        audit: the audit event, and the positions, among the given arguments, of those that hooks
+            see; "None" for a None.
+    """
+    return Operation(name, arguments, function, audit, result)
