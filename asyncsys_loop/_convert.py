@@ -19,7 +19,9 @@ __all__ = [
     "off_t",
     "os_error",
     "path_bytes",
+    "path_or_descriptor",
     "readable",
+    "refuse_beside_descriptor",
     "ssize_t",
     "taken",
     "writable",
@@ -153,6 +155,27 @@ def fspath(
         raise TypeError(f"{function}: {name} should be {allowed}, not {type(path).__name__}")
     text: str | bytes = os.fspath(path)
     return text
+
+
+def path_or_descriptor(
+    path: Any, function: str, allowed: str = "string, bytes, os.PathLike or integer"
+) -> str | bytes | int:
+    """Return a path as fspath() does, or the descriptor that was given in place of one."""
+    if isinstance(path, str | bytes):
+        return path
+    if hasattr(type(path), "__index__"):
+        return path_descriptor(path)
+    return fspath(path, function, allowed=allowed)
+
+
+def refuse_beside_descriptor(
+    function: str, descriptor: int, dir_fd: Any = None, follow_symlinks: object = True
+) -> None:
+    """Refuse what makes no sense where a descriptor was given in place of a path."""
+    if dir_descriptor(dir_fd) != AT_FDCWD:
+        raise ValueError(f"{function}: can't specify dir_fd without matching path")
+    if descriptor > 0 and not follow_symlinks:  # 0 isn't refused, by a slip of CPython
+        raise ValueError(f"{function}: cannot use fd and follow_symlinks together")
 
 
 def path_bytes(

@@ -21,16 +21,18 @@ submitted; a call that fails raises an OSError with the paths that were given, t
 =============== ==============================================================================
 kind            the argument of Python, and what the kernel gets
 =============== ==============================================================================
-int, fd         an int that fits C's
+int             an int that fits C's
+fd              likewise, of a descriptor. The kernel gets -1 for each negative one: none of them is
+                open, and -100 isn't the working directory here.
 off_t           an int that fits 64 bits with a sign
 word            an int of 64 bits, with or without a sign
-id              a user or group: 0 to 2**32 - 1, or -1
+id              a user or group: 0 to 2**32 - 1, or -1. id:gid: the argument's name
 size            an int that isn't negative; at most 0x7ffff000, as CPython cuts it
 fildes          an int or an object with fileno()
 dir_fd          an int, or None for the working directory; converted after all others
 path            str, bytes or PathLike; an OSError names it. path:src: the argument's name
-path_fd         a descriptor given in place of a path: an OSError names it
-string          str, bytes or PathLike, as text: an OSError doesn't name it
+path_fd         a descriptor given in place of a path: an OSError names it. As fd, if negative.
+string          str, bytes or PathLike, as text: an OSError doesn't name it. string:attribute: name
 in, out         a buffer that the kernel reads or writes: its address and its length
 in*, out*       a sequence of such buffers: an array of struct iovec and its length
 memory          a buffer or None: its address alone. A writable one is written in place.
@@ -38,6 +40,7 @@ length          an int, converted as size: memory of that size is made, and is w
                 returns, cut to the result of the call. Address and length.
 struct:SIZE     no argument: memory of that size is made, and is what `result=bytes` returns as a
                 whole. Address.
+empty           no argument: an empty path, for AT_EMPTY_PATH
 a number        no argument: itself
 =============== ==============================================================================
 """
@@ -66,6 +69,8 @@ MOST: Final = 0x7FFFF000
 IOV_MAX: Final = 1024
 
 _IOVEC = ffi.typeof("uint64_t[]")
+_EMPTY: Final = convert.readable(b"\0")
+_EMPTY_ADDRESS: Final = convert.address(_EMPTY)
 
 
 class _Prepared:
@@ -88,17 +93,17 @@ def _size(value: object) -> int:
     return min(number, MOST)
 
 
-def _id(value: Any) -> int:
+def _id(value: Any, name: str) -> int:
     if not hasattr(type(value), "__index__"):
-        raise TypeError(f"uid should be integer, not {type(value).__name__}")
+        raise TypeError(f"{name} should be integer, not {type(value).__name__}")
     number: int = value.__index__()
     if number == -1 or 0 <= number < 2**32 - 1:
         return number & 0xFFFFFFFF
     if number < 0:
-        raise OverflowError("uid is less than minimum")
+        raise OverflowError(f"{name} is less than minimum")
     if number == 2**32 - 1:
         return number
-    raise OverflowError("uid is greater than maximum")
+    raise OverflowError(f"{name} is greater than maximum")
 
 
 def _word(value: Any) -> int:
@@ -114,14 +119,28 @@ def _word(value: Any) -> int:
 
 _SCALARS: Final[dict[str, Callable[[Any], int]]] = {
     "int": convert.c_int,
-    "fd": convert.c_int,
     "off_t": convert.off_t,
     "word": _word,
-    "id": _id,
     "size": _size,
     "fildes": convert.fildes,
     "dir_fd": convert.dir_descriptor,
 }
+
+
+def _close_two(result: int, kept: Any) -> None:
+    """Undo a call that returned two descriptors in its only memory: pipe2()."""
+    if result == 0:
+        for descriptor in ffi.unpack(ffi.cast("int *", kept[0]), 2):
+            close_descriptor(descriptor, None)
+
+
+def _audit_word(word: str) -> tuple[str, Any]:
+    """Return what an audit hook sees there: an argument, by its position, or a constant."""
+    if word == "None":
+        return "constant", None
+    if word.startswith("="):
+        return "constant", int(word[1:])
+    return "at", int(word)
 
 
 class Operation(Generic[_Result]):
@@ -139,7 +158,7 @@ class Operation(Generic[_Result]):
         self.kinds = [tuple(word.partition(":")[::2]) for word in arguments.split()]
         event, *positions = audit.split()[:1], *audit.split()[1:]
         self.event = event[0] if event else None
-        self.audited = [None if p == "None" else int(p) for p in positions]
+        self.audited = [_audit_word(position) for position in positions]
         self.result = result
         self.must_run = self.description.name in {"close", "close_range"}
 
@@ -161,6 +180,8 @@ class Operation(Generic[_Result]):
         words, keep, audited = prepared.words, prepared.keep, prepared.audited
         if kind.lstrip("-").isdigit():
             words.append(int(kind))
+        elif kind == "empty":
+            words.append(_EMPTY_ADDRESS)
         elif kind == "struct":
             memory = prepared.memory = convert.allocate(convert.CHARS, int(detail))
             keep.append(memory)
@@ -185,12 +206,14 @@ class Operation(Generic[_Result]):
             audited.append(path)
         elif kind == "path_fd":
             value = next(given)
-            words.append(convert.path_descriptor(value))
+            audited.append(convert.path_descriptor(value))
+            words.append(max(audited[-1], -1))
             prepared.paths.append(value)
-            audited.append(words[-1])
         elif kind == "string":
             text = convert.fspath(next(given), self.function, detail or "attribute")
-            memory = convert.readable(convert.path_bytes(text, self.function, detail))
+            memory = convert.readable(
+                convert.path_bytes(text, self.function, detail or "attribute")
+            )
             keep.append(memory)
             words.append(convert.address(memory))
             audited.append(text)
@@ -221,6 +244,12 @@ class Operation(Generic[_Result]):
                 memory = convert.readable(value) if view.readonly else convert.writable(value)
                 keep.append(memory)
                 words.append(convert.address(memory))
+        elif kind == "fd":
+            audited.append(convert.c_int(next(given)))
+            words.append(max(audited[-1], -1))
+        elif kind == "id":
+            words.append(_id(next(given), detail or "uid"))
+            audited.append(words[-1])
         else:
             words.append(_SCALARS[kind](next(given)))
             audited.append(words[-1])
@@ -236,10 +265,15 @@ class Operation(Generic[_Result]):
         """
         prepared = self.prepare(arguments)
         if self.event is not None:
-            shown = [None if at is None else prepared.audited[at] for at in self.audited]
+            audited = prepared.audited
+            shown = [audited[at] if kind == "at" else at for kind, at in self.audited]
             sys.audit(self.event, *shown)
         description = self.description
-        discard = close_descriptor if description.returns_fd_for(prepared.words) else None
+        discard: Callable[[int, object], None] | None = None
+        if description.returns_fd_for(prepared.words):
+            discard = close_descriptor
+        elif description.fds_argument >= 0:
+            discard = _close_two
         result = await running_engine().call(
             description.number,
             *prepared.words,
@@ -278,6 +312,6 @@ def operation(
         result: int for what the call returns, bytes for the memory that it filled, None for none.
         function: the name that messages say, where it isn't the call's.
         audit: the audit event, and the positions, among the given arguments, of those that hooks
-            see; "None" for a None.
+            see; "None" for a None, "=-1" for a -1.
     """
     return Operation(name, arguments, function, audit, result)
