@@ -24,15 +24,16 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 build_packages := gcc libc6-dev python3-dev python3-venv
 test_packages := $(build_packages) curl wrk chromium chromium-driver
+bench_packages := nginx wrk
 
 define set_up # packages, targets
 @tools/packages $(1)
 @interpreters=$$(tools/interpreters $(PYTHON)); $(MAKE) -j$(JOBS) INTERPRETERS="$$interpreters" $(2)
 endef
 
-.PHONY: help demo serve test lint format coverage native ctests docs dist clean
+.PHONY: help demo serve test lint format coverage native ctests bench bench-quick docs dist clean
 help: ## list these names
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## serve a directory tree, fetch and compare every file, show the figures
 	$(call set_up,$(build_packages),run_demo)
@@ -67,6 +68,13 @@ ctests: ## the C tests alone; make ctests VARIANT=thread C_TESTS=native/tests/x.
 	@tools/packages gcc libc6-dev
 	@for variant in $(if $(VARIANT),$(VARIANT),$(c_variants)); do \
 	    echo "… $$variant"; $(MAKE) -j$(JOBS) VARIANT=$$variant run_c_tests; done
+
+bench: ## all peers and cases in 25 minutes, on a quiet machine: tables, and results and charts in build/bench
+	@tools/packages $(bench_packages) || echo "Without $(bench_packages), the file server will NOT BE MEASURED." >&2
+	$(call set_up,$(build_packages),run_bench)
+
+bench-quick: ## the same in two minutes, to see whether something has changed
+	@$(MAKE) bench OPTIONS="--quick $(OPTIONS)"
 
 docs: ## regenerate what is generated in docs/ and in the type stubs
 	$(call set_up,$(build_packages),run_docs)
@@ -121,11 +129,14 @@ build/venv-%/native.stamp: $(native_sources) build/venv-%/examples.stamp
 build/venv-%/test.stamp: build/venv-%/native.stamp
 	$(call install,test)
 
+build/venv-%/bench.stamp: build/venv-%/native.stamp
+	$(call install,bench)
+
 build/venv-%/lint.stamp: build/venv-%/test.stamp
 	$(call install,lint)
 
-.PRECIOUS: build/venv-%/pyvenv.cfg build/venv-%/examples.stamp build/venv-%/native.stamp build/venv-%/test.stamp
-.PHONY: ready_native ready_test ready_lint run_demo run_serve run_format run_coverage run_docs run_dist
+.PRECIOUS: build/venv-%/pyvenv.cfg build/venv-%/examples.stamp build/venv-%/native.stamp build/venv-%/test.stamp build/venv-%/bench.stamp
+.PHONY: ready_native ready_test ready_lint run_demo run_serve run_format run_coverage run_bench run_docs run_dist
 ready_native: $(versions:%=build/venv-%/native.stamp)
 ready_lint: $(venv)/lint.stamp
 ready_test: ready_lint $(versions:%=build/venv-%/test.stamp)
@@ -144,6 +155,9 @@ run_format: $(venv)/lint.stamp
 run_coverage: $(venv)/test.stamp
 	@$(python) -m coverage run -m pytest -q
 	@$(python) -m coverage report --show-missing
+
+run_bench: $(venv)/bench.stamp
+	@$(python) -m benchmarks run $(OPTIONS)
 
 run_docs: $(venv)/native.stamp
 	@$(python) native/syscalls_table.py docs
