@@ -20,10 +20,19 @@ OUTPUT = ROOT / "build" / "bench"
 # Tables are wide; a terminal says its own width, a file or a pipe has none.
 CONSOLE = Console() if Console().is_terminal else Console(width=160)
 
+
+def _read(_context: click.Context, _parameter: click.Parameter, path: Path) -> Results:
+    try:
+        return Results.read(path)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 _results = click.argument(
     "results",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     default=OUTPUT / "results.json",
+    callback=_read,
 )
 
 
@@ -83,36 +92,35 @@ def run_command(
 
 @main.command()
 @_results
-def show(results: Path) -> None:
+def show(results: Results) -> None:
     """Print the tables of a run."""
-    _show(Results.read(results))
+    _show(results)
 
 
 @main.command()
 @_results
-def check(results: Path) -> None:
+def check(results: Results) -> None:
     """Print each figure to reach, what a run measured, and whether that is reached."""
-    CONSOLE.print(rich_table(yardstick(Results.read(results))))
+    CONSOLE.print(rich_table(yardstick(results)))
 
 
 @main.command("publish")
 @_results
-def publish_command(results: Path) -> None:
+def publish_command(results: Results) -> None:
     """Keep a run in benchmarks/results, and write its tables into docs/performance.md."""
-    found = Results.read(results)
-    if found.settings["quick"]:
+    if results.settings["quick"]:
         raise click.ClickException("a quick run isn't for keeping: use `make bench`")
-    if not found.quiet:
+    if not results.quiet:
         raise click.ClickException(
-            f"other processes used {found.others:.0%} of the processors during this run: "
+            f"other processes used {results.others:.0%} of the processors during this run: "
             "measure again on a quiet machine"
         )
     kept = ROOT / "benchmarks" / "results"
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir()
-    found.write(kept / "results.json")
-    write_charts(found, all_cases(), kept)
-    publish(found, ROOT / PAGE)
+    results.write(kept / "results.json")
+    write_charts(results, all_cases(), kept)
+    publish(results, ROOT / PAGE)
     CONSOLE.print(f"wrote benchmarks/results and {PAGE}")
 
 

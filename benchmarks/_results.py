@@ -114,6 +114,9 @@ class Results:
 
     @classmethod
     def read(cls, path: Path) -> Results:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        rows = [Row(**row) for row in found.pop("rows")]
-        return cls(**found, rows=rows)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            rows = [Row(**row) for row in found.pop("rows")]
+            return cls(**found, rows=rows)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} isn't what `run` wrote: run it again") from error
