@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["BLOCK", "CACHED_BLOCKS", "COLD_BLOCKS", "DIRECTORY_FILES", "Data"]
+__all__ = ["BLOCK", "DIRECTORY_FILES", "Data"]
 
 BLOCK = 4096
-COLD_BLOCKS = 64 * 1024  # 256 MiB
-CACHED_BLOCKS = COLD_BLOCKS // 4
 SMALL_FILES = 1000
 DIRECTORY_FILES = 100
 COPY_FILES = 1000
@@ -29,12 +27,20 @@ SERVED_SIZES = (4 << 10, 64 << 10, 1 << 20)
 
 
 class Data:
-    """The files below a directory; `tree_files` is the size of the large tree."""
+    """The files below a directory.
 
-    def __init__(self, directory: Path, tree_files: int) -> None:
+    Attributes:
+        tree_files: files of the large tree.
+        large: path of a file of so many `blocks`.
+        cached_blocks: how many of them the cached cases read.
+    """
+
+    def __init__(self, directory: Path, tree_files: int, blocks: int) -> None:
         self.directory = directory
         self.tree_files = tree_files
-        self.blocks = str(directory / "blocks")
+        self.blocks = blocks
+        self.cached_blocks = blocks // 4
+        self.large = str(directory / f"blocks-{blocks}")
         self.tree = str(directory / f"tree-{tree_files}")
         self.copied = str(directory / "copied")
         self.served = str(directory / "served")
@@ -55,13 +61,13 @@ class Data:
         return str(path)
 
     def last_bytes(self) -> bytes:
-        """Return the last byte of each block of `blocks`."""
-        return (self.directory / "last_bytes").read_bytes()
+        """Return the last byte of each block of the large file."""
+        return Path(self.large + ".last_bytes").read_bytes()
 
     def prepare(self) -> None:
         """Make all that isn't there yet."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._make(Path(self.blocks), self._make_blocks)
+        self._make(Path(self.large), self._make_large)
         self._make(self.directory / "small", _make_small)
         self._make(Path(self.tree), self._make_tree)
         self._make(Path(self.copied), _make_copied)
@@ -84,16 +90,16 @@ class Data:
         make(unfinished)
         unfinished.rename(path)
 
-    def _make_blocks(self, path: Path) -> None:
+    def _make_large(self, path: Path) -> None:
         last_bytes = bytearray()
         with path.open("wb") as file:
-            for _ in range(COLD_BLOCKS * BLOCK >> 20):
+            for _ in range(self.blocks * BLOCK >> 20):
                 data = os.urandom(1 << 20)
                 last_bytes += data[BLOCK - 1 :: BLOCK]
                 file.write(data)
             file.flush()
             os.fsync(file.fileno())  # pages that wait for the disk can't be dropped
-        (self.directory / "last_bytes").write_bytes(last_bytes)
+        Path(self.large + ".last_bytes").write_bytes(last_bytes)
 
     def _make_tree(self, path: Path) -> None:
         for directory in self.directories():
@@ -103,30 +109,29 @@ class Data:
                 (target / f"file-{i:02}").touch()
 
     def warm(self) -> None:
-        """Bring the part of `blocks` that the cached cases read into the page cache."""
-        with open(self.blocks, "rb", buffering=0) as file:
+        """Bring the part of the large file that the cached cases read into the page cache."""
+        with open(self.large, "rb", buffering=0) as file:
             buffer = bytearray(1 << 20)
-            for _ in range(CACHED_BLOCKS * BLOCK >> 20):
+            for _ in range(self.cached_blocks * BLOCK >> 20):
                 file.readinto(buffer)
 
     def cool(self) -> None:
-        """Drop `blocks` from the page cache, and make sure that it is gone.
+        """Drop the large file from the page cache, and make sure that it is gone.
 
         Raises:
             RuntimeError: it isn't, as on tmpfs.
         """
-        fd = os.open(self.blocks, os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(self.large, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            resident = _resident_pages(fd)
+            resident = _resident_pages(fd, self.blocks * BLOCK)
         finally:
             os.close(fd)
-        if resident > COLD_BLOCKS // 1000:
+        if resident > self.blocks // 1000:
             raise RuntimeError(f"{resident} pages stay cached: these reads wouldn't be cold")
 
 
-def _resident_pages(fd: int) -> int:
-    length = COLD_BLOCKS * BLOCK
+def _resident_pages(fd: int, length: int) -> int:
     with mmap.mmap(fd, length) as mapping:
         address = ctypes.c_char.from_buffer(mapping)
         pages = ctypes.create_string_buffer(length // mmap.PAGESIZE)

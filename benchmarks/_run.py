@@ -32,7 +32,7 @@ __all__ = ["Failed", "Selection", "run"]
 
 TREE_FILES = 100_000
 QUICK_TREE_FILES = 2_000
-QUICK_ROUNDS = 2
+BLOCKS = 64 * 1024  # 256 MiB
 QUICK_DIVISOR = 4
 _TIMEOUT = 120
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +56,7 @@ class Selection:
     def rounds_of(self, case: Case) -> int:
         if self.rounds is not None:
             return self.rounds
-        return min(case.rounds, QUICK_ROUNDS) if self.quick else case.rounds
+        return case.quick_rounds if self.quick else case.rounds
 
     def bases_of(self, case: Case) -> list[str]:
         bases = [base for base in case.bases if not base or base in self.bases]
@@ -83,7 +83,7 @@ class Selection:
 def run(selection: Selection, directory: Path, console: Console) -> Results:
     """Run what was selected. Raises Failed; what isn't to be had here is listed in the results."""
     tree_files = QUICK_TREE_FILES if selection.quick else TREE_FILES
-    data = Data(directory / "data", tree_files)
+    data = Data(directory / "data", tree_files, BLOCKS)
     with console.status("making the files"):
         data.prepare()
     results = Results(
@@ -129,6 +129,7 @@ def _turn(results: Results, selection: Selection, data: Data, row: Row, case: Ca
         "parameter": row.parameter,
         "directory": str(data.directory),
         "tree_files": data.tree_files,
+        "blocks": data.blocks,
         "divisor": QUICK_DIVISOR if selection.quick else 1,
     }
     before = _processor()

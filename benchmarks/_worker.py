@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import inspect
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,11 @@ def _measure(request: dict[str, Any]) -> dict[str, Any]:
         parameter=parameter,
         operation=case.operation,
         work=0,
-        data=Data(Path(request["directory"]), request["tree_files"]),
+        data=Data(Path(request["directory"]), request["tree_files"], request["blocks"]),
     )
     slow = case.operation in bench.participant.slow_at
-    bench.work = (case.slow_work if slow else case.work) // request["divisor"]
+    work = case.slow_work if slow else case.work
+    bench.work = math.ceil(work / request["divisor"])
     if inspect.iscoroutinefunction(case.run):
 
         def factory() -> asyncio.AbstractEventLoop:

@@ -100,7 +100,8 @@ class Case:
         figures: what the table shows; the chart has the first one.
         participants: who takes part; by default all who have the operation.
         options: of our loop, for a parameter.
-        rounds: at most so many.
+        rounds: so many in a full run,
+        quick_rounds: and in a quick one.
         scaling: the chart is a curve over the parameters.
     """
 
@@ -118,6 +119,7 @@ class Case:
     bases: tuple[str, ...] = ("uvloop", "asyncio")
     options: Callable[[int], dict[str, int]] = lambda _: {}
     rounds: int = 5
+    quick_rounds: int = 2
     scaling: bool = False
     notes: str = ""
 

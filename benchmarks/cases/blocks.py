@@ -5,7 +5,7 @@ import os
 import random
 from typing import Any
 
-from benchmarks._data import BLOCK, CACHED_BLOCKS, COLD_BLOCKS
+from benchmarks._data import BLOCK
 
 from . import Bench, Case
 
@@ -42,8 +42,8 @@ async def read_blocks(bench: Bench, offsets: list[int], opened: list[Any]) -> in
 
 async def _cached(bench: Bench) -> None:
     bench.data.warm()
-    opened = await files(bench, bench.data.blocks, os.O_RDONLY)
-    offsets = [random.randrange(CACHED_BLOCKS) * BLOCK for _ in range(bench.work)]
+    opened = await files(bench, bench.data.large, os.O_RDONLY)
+    offsets = [random.randrange(bench.data.cached_blocks) * BLOCK for _ in range(bench.work)]
     warm_up = offsets[: max(bench.work // 20, 2 * bench.parameter)]
     bench.check(await read_blocks(bench, warm_up, opened), expected(bench, warm_up))
     with bench.clock(bench.work):
@@ -85,12 +85,12 @@ async def _pwrite(bench: Bench) -> None:
 
 
 async def _cold(bench: Bench) -> None:
-    opened = await files(bench, bench.data.blocks, os.O_RDONLY)
+    opened = await files(bench, bench.data.large, os.O_RDONLY)
     for file in opened:
         descriptor = file if isinstance(file, int) else file.fileno()
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
     # Each block once: a second read of it would find it cached.
-    warm_up, *numbers = random.sample(range(COLD_BLOCKS), bench.work + 1)
+    warm_up, *numbers = random.sample(range(bench.data.blocks), bench.work + 1)
     offsets = [number * BLOCK for number in numbers]
     await read_blocks(bench, [warm_up * BLOCK] * bench.parameter, opened)
     bench.data.cool()
@@ -102,8 +102,8 @@ async def _cold(bench: Bench) -> None:
 
 async def _direct(bench: Bench) -> None:
     preadinto = bench.participant.preadinto
-    opened = await files(bench, bench.data.blocks, os.O_RDONLY | os.O_DIRECT)
-    offsets = [random.randrange(COLD_BLOCKS) * BLOCK for _ in range(bench.work)]
+    opened = await files(bench, bench.data.large, os.O_RDONLY | os.O_DIRECT)
+    offsets = [random.randrange(bench.data.blocks) * BLOCK for _ in range(bench.work)]
     buffers = [mmap.mmap(-1, BLOCK) for _ in opened]  # O_DIRECT wants them aligned
 
     async def read(offsets: list[int]) -> int:

@@ -22,7 +22,7 @@ async def _use(bench: Bench, calls: int) -> None:
     """Let a loop of ours make its table and start exec threads; the other loops have neither."""
     if isinstance(bench.participant, Nothing):
         return
-    fd = os.open(bench.data.blocks, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(bench.data.large, os.O_RDONLY | os.O_CLOEXEC)
     await asyncio.gather(*[bench.participant.pread(fd, 16, 0) for _ in range(calls)])
     os.close(fd)
 
@@ -93,6 +93,7 @@ CASES = [
         figures=(Figure("CPU ms per s", ".3f"), Figure("switches per s", ".1f")),
         participants=("nothing", "asyncsys threads, table", "asyncsys kmod, table"),
         rounds=3,
+        quick_rounds=1,
     ),
     Case(
         name="memory",
@@ -105,6 +106,7 @@ CASES = [
         figures=(Figure("KiB per loop", ".0f"),),
         participants=("nothing", "asyncsys threads, table", "asyncsys kmod, table"),
         rounds=3,
+        quick_rounds=1,
     ),
     Case(
         name="import",
@@ -118,5 +120,6 @@ CASES = [
         participants=tuple(_IMPORTS),
         bases=("",),
         rounds=3,
+        quick_rounds=1,
     ),
 ]

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from benchmarks._data import BLOCK, CACHED_BLOCKS
+from benchmarks._data import BLOCK
 
 from . import MICROSECONDS, Bench, Case, Figure, blocks, memory
 
@@ -28,15 +28,16 @@ async def _flood(bench: Bench, coroutines: int) -> None:
     each = max(min(bench.work // coroutines, _MOST_EACH), _LEAST_EACH)
     calls = each * coroutines
     pread = bench.participant.pread
-    fd = os.open(bench.data.blocks, os.O_RDONLY | os.O_CLOEXEC)
-    offsets = [i * _STRIDE % CACHED_BLOCKS * BLOCK for i in range(CACHED_BLOCKS)]
+    fd = os.open(bench.data.large, os.O_RDONLY | os.O_CLOEXEC)
+    cached = bench.data.cached_blocks
+    offsets = [i * _STRIDE % cached * BLOCK for i in range(cached)]
     go = asyncio.Event()
 
     async def work(i: int, each: int) -> int:
         await go.wait()
         total = 0
         for k in range(i * each, i * each + each):
-            total += (await pread(fd, BLOCK, offsets[k % CACHED_BLOCKS]))[-1]
+            total += (await pread(fd, BLOCK, offsets[k % cached]))[-1]
         return total
 
     go.set()
@@ -52,7 +53,7 @@ async def _flood(bench: Bench, coroutines: int) -> None:
             await task
     if coroutines >= 1000:
         bench.figures["KiB per await"] = (memory("VmHWM") - before) / 1024 / coroutines
-    numbers = [offsets[k % CACHED_BLOCKS] for k in range(calls)]
+    numbers = [offsets[k % cached] for k in range(calls)]
     bench.check(sum(task.result() for task in tasks), blocks.expected(bench, numbers))
     os.close(fd)
 

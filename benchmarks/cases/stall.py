@@ -13,7 +13,7 @@ import random
 import struct
 import time
 
-from benchmarks._data import BLOCK, COLD_BLOCKS
+from benchmarks._data import BLOCK
 from benchmarks.participants.blocking import Nothing
 
 from . import MICROSECONDS, Bench, Case, Figure, blocks
@@ -54,8 +54,8 @@ async def _stall(bench: Bench) -> None:
             heartbeat = _Heartbeat()
             await asyncio.sleep(1)
     else:
-        opened = await blocks.files(bench, bench.data.blocks, os.O_RDONLY)
-        offsets = [number * BLOCK for number in random.sample(range(COLD_BLOCKS), bench.work)]
+        opened = await blocks.files(bench, bench.data.large, os.O_RDONLY)
+        offsets = [number * BLOCK for number in random.sample(range(bench.data.blocks), bench.work)]
         await blocks.read_blocks(bench, [0] * _COROUTINES, opened)
         bench.data.cool()
         with bench.clock(0, operations=bench.work):
