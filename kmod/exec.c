@@ -24,8 +24,10 @@
  * work is queued under thread->lock while the call runs, and is run before the next one
  * begins, so a cancellation never meets a call that it wasn't meant for.
  */
+#include <linux/hrtimer.h>
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
@@ -290,6 +292,42 @@ static long sleep_on_bell(struct exec_thread *thread, u32 idle_milliseconds)
 	return table_read_epoch(context, &thread->epoch) ?: GO_ON;
 }
 
+/*
+ * As KVM does it for a virtual processor that has halted: spin where nobody else wants
+ * this one.
+ */
+static bool may_spin(u64 until)
+{
+	return single_task_running() && !need_resched() && !signal_pending(current) &&
+	       ktime_get_ns() < until;
+}
+
+/*
+ * Nothing to do. A pause is taken to be as long as the one before: after a short one the
+ * thread looks for up to max_spin, which saves the owner a doorbell, and itself the way
+ * to sleep and back. After a long one it looks for some microseconds and sleeps. Returns
+ * GO_ON, or what EXEC returns.
+ */
+static long wait_for_request(struct exec_thread *thread, u32 idle_milliseconds)
+{
+	struct context *context = thread->context;
+	const u64 limit = READ_ONCE(max_spin) * NSEC_PER_USEC;
+	const u64 start = ktime_get_ns();
+	int empty = table_stays_empty(context);
+	long result = GO_ON;
+
+	/* One is enough. */
+	if (empty > 0 && thread->spins && !atomic_xchg(&context->spinning, 1)) {
+		while (empty > 0 && may_spin(start + limit))
+			empty = table_stays_empty(context);
+		atomic_set(&context->spinning, 0);
+	}
+	if (empty)
+		result = empty < 0 ? empty : sleep_on_bell(thread, idle_milliseconds);
+	thread->spins = ktime_get_ns() - start < limit;
+	return result;
+}
+
 static void end_burst(struct exec_thread *thread)
 {
 	if (thread->burst)
@@ -301,7 +339,6 @@ static void end_burst(struct exec_thread *thread)
 static long serve_once(struct exec_thread *thread, u32 idle_milliseconds)
 {
 	struct context *context = thread->context;
-	int result;
 
 	if (thread->since_exit >= CALLS_PER_ENTRY) {
 		thread->since_exit = 0;
@@ -318,10 +355,7 @@ static long serve_once(struct exec_thread *thread, u32 idle_milliseconds)
 		return 0;
 	case CLAIM_NONE:
 		end_burst(thread);
-		result = table_stays_empty(context);
-		if (result < 0)
-			return result;
-		return result ? sleep_on_bell(thread, idle_milliseconds) : GO_ON;
+		return wait_for_request(thread, idle_milliseconds);
 	default:
 		return -EFAULT;
 	}
@@ -451,6 +485,49 @@ long exec_serve(struct context *context, struct file *file, u32 idle_millisecond
 	leave(thread);
 	fput(file);
 	return result;
+}
+
+static u32 count_running(struct context *context)
+{
+	struct exec_thread *thread;
+	u32 running = 0;
+
+	spin_lock(&context->lock);
+	list_for_each_entry(thread, &context->threads, entry)
+		if (thread->inside && task_is_running(thread->task))
+			running++;
+	spin_unlock(&context->lock);
+	return running;
+}
+
+/*
+ * Looks at the ring from time to time, and returns 0 when requests are not seen to as
+ * they should, or none come. The look before that is left in *watch.
+ */
+int exec_watch(struct context *context, struct async_syscall_watch *watch)
+{
+	for (;;) {
+		ktime_t interval = ns_to_ktime((u64)watch->microseconds * NSEC_PER_USEC);
+		bool awake;
+		bool claimed;
+		u64 head;
+		u64 tail;
+		int error;
+
+		set_current_state(TASK_INTERRUPTIBLE);
+		schedule_hrtimeout_range(&interval, NSEC_PER_USEC, HRTIMER_MODE_REL);
+		if (signal_pending(current))
+			return -EINTR;
+		error = table_look(context, &head, &tail, &awake);
+		if (error)
+			return error;
+		claimed = head >= watch->tail ||
+			  (head != watch->head && count_running(context) >= watch->busy);
+		if (!awake || !claimed || tail == watch->tail)
+			return 0;
+		watch->head = head;
+		watch->tail = tail;
+	}
 }
 
 /* At the end of the context: nobody comes back. */

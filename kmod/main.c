@@ -27,6 +27,10 @@ static unsigned int max_tables = 128;
 module_param(max_tables, uint, 0644);
 MODULE_PARM_DESC(max_tables, "tables of a user, at most (128)");
 
+unsigned int max_spin = 50;
+module_param(max_spin, uint, 0644);
+MODULE_PARM_DESC(max_spin, "how long an idle exec thread looks for requests, in microseconds (50)");
+
 static void context_free(struct context *context)
 {
 	exec_free_parked(context);
@@ -177,6 +181,21 @@ static int ioctl_cancel(struct context *context, const struct async_syscall_canc
 	return exec_cancel(context, cancel.slot);
 }
 
+static int ioctl_watch(struct context *context, struct async_syscall_watch __user *user)
+{
+	struct async_syscall_watch watch;
+	int error;
+
+	if (copy_from_user(&watch, user, sizeof(watch)))
+		return -EFAULT;
+	if (watch.flags || watch.reserved || !watch.microseconds)
+		return -EINVAL;
+	error = exec_watch(context, &watch);
+	if (error)
+		return error;
+	return copy_to_user(user, &watch, sizeof(watch)) ? -EFAULT : 0;
+}
+
 static int ioctl_counters(struct context *context, struct async_syscall_counters __user *user)
 {
 	struct async_syscall_counters counters;
@@ -209,6 +228,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 		return ioctl_doorbell(context);
 	case ASYNC_SYSCALL_CANCEL:
 		return ioctl_cancel(context, user);
+	case ASYNC_SYSCALL_WATCH:
+		return ioctl_watch(context, user);
 	case ASYNC_SYSCALL_COUNTERS:
 		return ioctl_counters(context, user);
 	default:

@@ -53,6 +53,7 @@ struct context {
 	 */
 	wait_queue_head_t sleepers;
 	atomic_t bell;
+	atomic_t spinning; /* a thread looks for long before it sleeps */
 
 	spinlock_t lock; /* the threads, and what they left behind */
 	struct list_head threads;
@@ -80,6 +81,7 @@ struct exec_thread {
 	struct task_struct *task; /* with a reference while it isn't inside */
 	bool inside;
 	bool parked;
+	bool spins;	/* the last pause was short */
 	bool restart_block; /* parked: what is to go on stands in task->restart_block */
 	u32 epoch;
 	u32 since_exit;   /* requests since the thread last was in user mode */
@@ -99,6 +101,7 @@ struct exec_thread {
 long exec_serve(struct context *context, struct file *file, u32 idle_milliseconds);
 int exec_cancel(struct context *context, u32 slot);
 void exec_cancel_all(struct context *context);
+int exec_watch(struct context *context, struct async_syscall_watch *watch);
 void exec_free_parked(struct context *context);
 
 /* table.c: all may fault, and return -EFAULT then, or -EINTR after SIGKILL. */
@@ -107,6 +110,7 @@ enum claim { CLAIM_NONE, CLAIM_END, CLAIM_REQUEST, CLAIM_BUSY };
 int table_claim(struct context *context, struct call *call);
 int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32 *epoch);
 int table_at_end(struct context *context);
+int table_look(struct context *context, u64 *head, u64 *tail, bool *awake);
 int table_is_empty(struct context *context);
 int table_stays_empty(struct context *context);
 int table_join_awake(struct context *context, u32 *epoch);
@@ -136,6 +140,7 @@ extern struct list_head contexts;
 extern struct mutex contexts_lock;
 
 /* main.c: the module's parameters */
+extern unsigned int max_spin;
 extern unsigned int max_threads;
 
 #endif /* ASYNC_SYSCALL_MODULE_H */

@@ -21,8 +21,6 @@
 #define TRIES 32
 /* A look at the ring every few dozen cycles: some microseconds, as in native/exec.c. */
 #define SPINS 64
-#define AWAKE_COUNT 0xffffu
-#define AWAKE_EPOCH_SHIFT 16
 
 /* Between two windows of one operation. */
 static int try_again(void)
@@ -175,6 +173,24 @@ fault:
 	return -EFAULT;
 }
 
+/* Where the ring is, and whether the watch is still wanted. */
+int table_look(struct context *context, u64 *head, u64 *tail, bool *awake)
+{
+	u32 watching;
+
+	if (!user_access_begin(context->control, context->bytes))
+		return -EFAULT;
+	unsafe_get_user(*head, &context->control->pending_head, fault);
+	unsafe_get_user(*tail, &context->control->pending_tail, fault);
+	unsafe_get_user(watching, &context->control->watching, fault);
+	user_access_end();
+	*awake = watching == WATCH_AWAKE;
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
 int table_is_empty(struct context *context)
 {
 	return look_at_ring(context, 1);
@@ -186,10 +202,17 @@ int table_stays_empty(struct context *context)
 	return look_at_ring(context, SPINS);
 }
 
-/* Adds to a word, and says what stood there. */
-static int add_to_word(struct context *context, u32 __user *word, u32 change, u32 *before)
+enum update { ADD, LEAVE_EPOCH, TAKE_ONE };
+
+/*
+ * Changes a word by compare-and-swap. Returns whether there was something to change,
+ * and what stood there.
+ */
+static int update_word(struct context *context, u32 __user *word, enum update update, u32 value,
+		       u32 *before)
 {
 	bool done = false;
+	bool stop = false;
 	int error;
 	u32 old;
 
@@ -197,17 +220,28 @@ static int add_to_word(struct context *context, u32 __user *word, u32 change, u3
 		if (!user_access_begin(context->control, context->bytes))
 			return -EFAULT;
 		unsafe_get_user(old, word, fault);
-		for (int i = 0; i < TRIES && !done; i++)
-			done = unsafe_try_cmpxchg_user(word, &old, old + change, fault);
+		for (int i = 0; i < TRIES && !done; i++) {
+			u32 next = old - 1;
+
+			if (update == ADD)
+				next = old + value;
+			else if (update == LEAVE_EPOCH)
+				stop = old >> AWAKE_EPOCH_SHIFT != value || !(old & AWAKE_COUNT);
+			else
+				stop = old == 0;
+			if (stop)
+				break;
+			done = unsafe_try_cmpxchg_user(word, &old, next, fault);
+		}
 		user_access_end();
-		if (done)
+		if (done || stop)
 			break;
 		error = try_again();
 		if (error)
 			return error;
 	}
 	*before = old;
-	return 0;
+	return done;
 fault:
 	user_access_end();
 	return -EFAULT;
@@ -216,41 +250,20 @@ fault:
 int table_join_awake(struct context *context, u32 *epoch)
 {
 	u32 before;
-	int error = add_to_word(context, &context->control->awake, 1, &before);
+	int result = update_word(context, &context->control->awake, ADD, 1, &before);
 
-	if (!error)
-		*epoch = before >> AWAKE_EPOCH_SHIFT;
-	return error;
+	if (result < 0)
+		return result;
+	*epoch = before >> AWAKE_EPOCH_SHIFT;
+	return 0;
 }
 
 /* Counts the caller out, unless it was written off: then a later epoch has begun. */
 int table_leave_awake(struct context *context, u32 epoch)
 {
-	u32 __user *word = &context->control->awake;
-	bool done = false;
-	int error;
-	u32 awake;
+	u32 before;
 
-	for (;;) {
-		if (!user_access_begin(context->control, context->bytes))
-			return -EFAULT;
-		unsafe_get_user(awake, word, fault);
-		for (int i = 0; i < TRIES && !done; i++) {
-			if (awake >> AWAKE_EPOCH_SHIFT != epoch || (awake & AWAKE_COUNT) == 0)
-				done = true;
-			else
-				done = unsafe_try_cmpxchg_user(word, &awake, awake - 1, fault);
-		}
-		user_access_end();
-		if (done)
-			return 0;
-		error = try_again();
-		if (error)
-			return error;
-	}
-fault:
-	user_access_end();
-	return -EFAULT;
+	return min(update_word(context, &context->control->awake, LEAVE_EPOCH, epoch, &before), 0);
 }
 
 int table_read_epoch(struct context *context, u32 *epoch)
@@ -267,33 +280,15 @@ int table_add_sleepers(struct context *context, s32 change)
 {
 	u32 before;
 
-	return add_to_word(context, &context->control->sleepers, (u32)change, &before);
+	return min(update_word(context, &context->control->sleepers, ADD, (u32)change, &before), 0);
 }
 
 /* Returns whether there was one. */
 int table_take_token(struct context *context)
 {
-	u32 __user *word = &context->control->doorbell;
-	bool done = false;
-	int error;
-	u32 tokens;
+	u32 before;
 
-	for (;;) {
-		if (!user_access_begin(context->control, context->bytes))
-			return -EFAULT;
-		unsafe_get_user(tokens, word, fault);
-		for (int i = 0; i < TRIES && tokens != 0 && !done; i++)
-			done = unsafe_try_cmpxchg_user(word, &tokens, tokens - 1, fault);
-		user_access_end();
-		if (done || tokens == 0)
-			return done;
-		error = try_again();
-		if (error)
-			return error;
-	}
-fault:
-	user_access_end();
-	return -EFAULT;
+	return update_word(context, &context->control->doorbell, TAKE_ONE, 0, &before);
 }
 
 static int add_to_counter(struct context *context, u64 __user *word, u64 change)

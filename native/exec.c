@@ -102,7 +102,7 @@ static void leave_awake(struct async_syscall_control *control, __u32 epoch)
 			return;
 }
 
-static bool ring_is_empty(struct async_syscall_control *control)
+bool ring_is_empty(const struct async_syscall_control *control)
 {
 	/* The head first: it never passes the tail, so an older head only makes the ring look fuller. */
 	__u64 head = load_sequential(&control->pending_head);
@@ -214,7 +214,7 @@ static bool take_token(struct async_syscall_control *control)
 	return false;
 }
 
-/* Returns false after the time-out. */
+/* Returns false after the time-out; NULL is none. */
 static bool wait_for_token(struct async_syscall_control *control, const struct timespec *timeout)
 {
 	while (!take_token(control)) {
@@ -277,7 +277,7 @@ int async_syscall_exec(void *address, uint32_t idle_milliseconds)
 		add_sequential(&control->sleepers, 1);
 		if (ring_is_empty(control)) {
 			add_relaxed(&control->sleeps, 1);
-			if (!wait_for_token(control, &idle))
+			if (!wait_for_token(control, idle_milliseconds == 0 ? NULL : &idle))
 				return -ETIME;
 			/* Who rang has counted us in. */
 			epoch = load_sequential(&control->awake) >> AWAKE_EPOCH_SHIFT;

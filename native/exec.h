@@ -3,6 +3,7 @@
 #ifndef EXEC_H
 #define EXEC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "async_syscall.h"
@@ -38,7 +39,7 @@ int async_syscall_init(void *address, uint32_t slots, int event_fd);
 
 /*
  * Entered by a thread: watches the table at `address` and runs its requests. Returns 0 when it sees
- * END, or -ETIME after idle_milliseconds without a request.
+ * END, or -ETIME after idle_milliseconds without a request (0: no limit).
  */
 int async_syscall_exec(void *address, uint32_t idle_milliseconds);
 
@@ -52,11 +53,10 @@ void exec_run_claimed(struct async_syscall_control *control, uint32_t slot);
 /* Interrupts a call that a thread of the process runs: executor.h's `interrupt`. executor_threads.c */
 int exec_interrupt(struct async_syscall_control *control, uint32_t slot);
 
+/* Whether no request waits to be claimed. */
+bool ring_is_empty(const struct async_syscall_control *control);
+
 /* Lets one sleeping exec thread go, or the next that would sleep. */
 void exec_ring_doorbell(struct async_syscall_control *control);
-
-/* The words of `awake`: see the essay in async_syscall.h. */
-#define AWAKE_COUNT 0xffffu
-#define AWAKE_EPOCH_SHIFT 16
 
 #endif /* EXEC_H */

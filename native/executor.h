@@ -35,6 +35,12 @@ struct async_syscall_executor {
 	 */
 	int (*interrupt)(void *handle, uint32_t slot);
 
+	/*
+	 * NULL, or what spares the process to look at the ring by itself: async_syscall_watch in
+	 * async_syscall.h. Returns 0 or -errno.
+	 */
+	int (*watch)(void *handle, uint32_t microseconds, uint32_t busy, __u64 *head, __u64 *tail);
+
 	/* After the last exec thread has left; in a forked child, which has none, at once. */
 	void (*stop)(void *handle);
 };

@@ -106,6 +106,19 @@ static int kmod_interrupt(void *handle, uint32_t slot)
 	return ioctl(kmod->fd, ASYNC_SYSCALL_CANCEL, &cancel) == 0 ? 0 : -errno;
 }
 
+static int kmod_watch(void *handle, uint32_t microseconds, uint32_t busy, __u64 *head, __u64 *tail)
+{
+	struct async_syscall_watch watch = {
+	    .microseconds = microseconds, .busy = busy, .head = *head, .tail = *tail};
+	struct kmod *kmod = handle;
+
+	if (ioctl(kmod->fd, ASYNC_SYSCALL_WATCH, &watch) != 0)
+		return -errno;
+	*head = watch.head;
+	*tail = watch.tail;
+	return 0;
+}
+
 static void kmod_stop(void *handle)
 {
 	struct kmod *kmod = handle;
@@ -120,5 +133,6 @@ const struct async_syscall_executor async_syscall_executor_kmod = {
     .exec = kmod_exec,
     .ring = kmod_ring,
     .interrupt = kmod_interrupt,
+    .watch = kmod_watch,
     .stop = kmod_stop,
 };

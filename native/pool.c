@@ -55,9 +55,6 @@ enum {
 	STACK_BYTES = 64 * 1024, /* and what the thread-local variables of the process take */
 };
 
-/* The values of `watching`. */
-enum { WATCH_ASLEEP, WATCH_AWAKE, WATCH_STOPPED };
-
 enum worker_state { WORKER_NONE, WORKER_RUNNING, WORKER_LEFT };
 
 struct worker {
@@ -116,13 +113,6 @@ static int start_thread(pthread_t *thread, void *(*function)(void *), void *argu
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	return -error;
-}
-
-static bool ring_is_empty(const struct async_syscall_control *control)
-{
-	__u64 head = load_sequential(&control->pending_head);
-
-	return head == load_sequential(&control->pending_tail);
 }
 
 static void *worker_main(void *argument)
@@ -193,12 +183,16 @@ static bool wake_or_start(struct pool *pool)
 {
 	struct async_syscall_control *control = pool->control;
 	__u32 tokens = load_sequential(&control->doorbell);
+	__u32 workers = load_sequential(&pool->workers);
+	bool all_called = tokens != 0 && load_sequential(&control->sleepers) <= tokens;
 
-	if (load_sequential(&control->sleepers) <= tokens &&
-	    load_sequential(&pool->workers) >= pool->max_workers && tokens != 0)
+	if (all_called && workers >= pool->max_workers)
 		return true; /* all are at work, and the first to finish finds a token */
-	add_sequential(&control->awake, 1);
-	pool->executor->ring(pool->handle);
+	/* One token for each is enough, however often the system refuses a thread. */
+	if (!all_called || tokens < workers) {
+		add_sequential(&control->awake, 1);
+		pool->executor->ring(pool->handle);
+	}
 	/* A thread that is about to leave takes itself off the sleepers, and then looks for a token. */
 	if (load_sequential(&control->sleepers) != 0 || start_worker(pool))
 		return true;
@@ -261,9 +255,19 @@ static bool processors_are_busy(struct pool *pool)
 	return runnable >= pool->busy_processors;
 }
 
-static void watch_until_quiet(struct pool *pool)
+/* Until the next look: an interval, or as many as need no attention where the executor watches. */
+static void wait_for_look(struct pool *pool, __u64 *head, __u64 *tail)
 {
 	static const struct timespec interval = {.tv_nsec = LOOK_NANOSECONDS};
+
+	if (pool->executor->watch == NULL ||
+	    pool->executor->watch(pool->handle, LOOK_NANOSECONDS / 1000, pool->busy_processors, head,
+	                          tail) != 0)
+		futex_wait(&pool->control->watching, WATCH_AWAKE, &interval);
+}
+
+static void watch_until_quiet(struct pool *pool)
+{
 	struct async_syscall_control *control = pool->control;
 	__u64 head_before = load_sequential(&control->pending_head);
 	__u64 tail_before = load_sequential(&control->pending_tail);
@@ -275,7 +279,7 @@ static void watch_until_quiet(struct pool *pool)
 		__u64 head;
 		__u64 tail;
 
-		futex_wait(&control->watching, WATCH_AWAKE, &interval);
+		wait_for_look(pool, &head_before, &tail_before);
 		if (load_acquire(&control->watching) == WATCH_STOPPED)
 			return;
 		head = load_sequential(&control->pending_head);

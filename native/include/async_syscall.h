@@ -89,6 +89,19 @@ enum async_syscall_completed {
 	COMPLETED_POLLED = 0x7ffffffe, /* empty: the owner looks again by itself, don't write */
 };
 
+/* The parts of `awake`: a count, and the epoch above it. */
+enum async_syscall_awake {
+	AWAKE_COUNT = 0xffff,
+	AWAKE_EPOCH_SHIFT = 16,
+};
+
+/* The values of `watching`: whether somebody comes by in a moment to see if requests are stuck. */
+enum async_syscall_watching {
+	WATCH_ASLEEP = 0,
+	WATCH_AWAKE = 1,
+	WATCH_STOPPED = 2,
+};
+
 /* One request: one cache line. (The kernel has another struct of the paper's name.) */
 #ifdef __KERNEL__
 struct async_syscall_info {
@@ -125,7 +138,7 @@ struct async_syscall_control {
 	__u32 awake;    /* epoch << 16 | exec threads that look for requests, or soon will */
 	__u32 doorbell; /* tokens: each lets one sleeper go. The futex that sleepers wait on. */
 	__u32 sleepers; /* exec threads that wait for a token */
-	__u32 watching; /* != 0: somebody comes by in a moment to see whether requests are stuck */
+	__u32 watching; /* enum async_syscall_watching */
 	__u32 reserved4[12];
 
 	/* Counters of the exec threads, added up on their way to sleep. */
@@ -252,6 +265,27 @@ struct async_syscall_cancel {
 	__u32 slot;
 };
 
+/*
+ * Keeps an eye on the requests, so that the process needn't come for that: looks at the ring again
+ * and again, and returns 0 at the first look that finds one of these:
+ *
+ *   nothing was submitted since the look before
+ *   a request of the look before is still unclaimed; and none was claimed since, or fewer than
+ *   `busy` exec threads are runnable
+ *   `watching` isn't WATCH_AWAKE
+ *
+ * head and tail are where the ring stood at the look before. EINTR: a signal came. EINVAL:
+ * microseconds is 0.
+ */
+struct async_syscall_watch {
+	__u32 flags;
+	__u32 microseconds; /* from look to look */
+	__u32 busy;
+	__u32 reserved;
+	__u64 head;
+	__u64 tail;
+};
+
 /* What happened to the table, since ASYNC_SYSCALL_INIT. */
 struct async_syscall_counters {
 	__u64 executed;      /* calls that ran */
@@ -269,6 +303,7 @@ struct async_syscall_counters {
 /* Wakes one sleeping exec thread. The token in `doorbell` is put there before, by who rings. */
 #define ASYNC_SYSCALL_DOORBELL _IO(ASYNC_SYSCALL_IOCTL_TYPE, 2)
 #define ASYNC_SYSCALL_CANCEL _IOW(ASYNC_SYSCALL_IOCTL_TYPE, 3, struct async_syscall_cancel)
+#define ASYNC_SYSCALL_WATCH _IOWR(ASYNC_SYSCALL_IOCTL_TYPE, 5, struct async_syscall_watch)
 #define ASYNC_SYSCALL_COUNTERS _IOR(ASYNC_SYSCALL_IOCTL_TYPE, 4, struct async_syscall_counters)
 
 ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_init) == 64);
@@ -277,6 +312,7 @@ ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_init, slots) == 16);
 ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_init, event_fd) == 20);
 ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_exec) == 32);
 ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_cancel) == 8);
+ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_watch) == 32);
 ASYNC_SYSCALL_ASSERT(sizeof(struct async_syscall_counters) == 64);
 
 #endif /* ASYNC_SYSCALL_H */
