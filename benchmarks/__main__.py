@@ -10,7 +10,7 @@ from ._charts import write_charts
 from ._page import PAGE, publish
 from ._results import Results
 from ._run import Failed, Selection, run
-from ._tables import rich_table, tables
+from ._tables import ABSENT, rich_table, tables
 from ._yardstick import yardstick
 from .cases import all_cases
 from .participants import PARTICIPANTS
@@ -74,6 +74,7 @@ def run_command(
         bases=frozenset(bases or ("uvloop", "asyncio")),
         rounds=rounds,
         quick=quick,
+        partial=bool(names or participants or bases or rounds),
     )
     output.mkdir(parents=True, exist_ok=True)
     try:
@@ -108,8 +109,8 @@ def check(results: Results) -> None:
 @_results
 def publish_command(results: Results) -> None:
     """Keep a run in benchmarks/results, and write its tables into docs/performance.md."""
-    if results.settings["quick"]:
-        raise click.ClickException("a quick run isn't for keeping: use `make bench`")
+    if results.settings["quick"] or results.settings["partial"]:
+        raise click.ClickException("only a whole run is for keeping: use `make bench`")
     if not results.quiet:
         raise click.ClickException(
             f"other processes used {results.others:.0%} of the processors during this run: "
@@ -127,7 +128,10 @@ def publish_command(results: Results) -> None:
 def _show(results: Results) -> None:
     for table in tables(results, all_cases()):
         CONSOLE.print(rich_table(table), "")
-    CONSOLE.print(rich_table(yardstick(results)))
+    reached = yardstick(results)
+    if results.settings["partial"]:
+        reached = reached._replace(rows=[row for row in reached.rows if row[2] != ABSENT])
+    CONSOLE.print(rich_table(reached))
     for who, reason in results.unmeasured.items():
         CONSOLE.print(f"NOT MEASURED: {who}: {reason}", style="bold red", markup=False)
     noise = f"Other processes used {results.others:.1%} of the processors."

@@ -52,6 +52,7 @@ class Selection:
     bases: frozenset[str]
     rounds: int | None
     quick: bool
+    partial: bool
 
     def rounds_of(self, case: Case) -> int:
         if self.rounds is not None:
@@ -90,6 +91,7 @@ def run(selection: Selection, directory: Path, console: Console) -> Results:
         machine=_machine(),
         settings={
             "quick": selection.quick,
+            "partial": selection.partial,
             "tree_files": tree_files,
             "rounds": {case.name: selection.rounds_of(case) for case in selection.cases},
         },

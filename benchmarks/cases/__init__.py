@@ -144,6 +144,6 @@ def memory(field: str) -> int:
 
 def all_cases() -> dict[str, Case]:
     """Return the cases by their names, in the order of the tables."""
-    modules = ("blocks", "files", "trees", "stall", "scaling", "footprint", "server")
+    modules = ("floor", "blocks", "files", "trees", "stall", "scaling", "footprint", "server")
     found = (importlib.import_module(f"benchmarks.cases.{module}").CASES for module in modules)
     return {case.name: case for cases in found for case in cases}
