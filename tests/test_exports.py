@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import asyncsys_loop
-import asyncsys_loop.os
 
 from .support import output_of
 
@@ -19,11 +18,6 @@ PUBLIC: dict[ModuleType, list[str]] = {
     asyncsys_loop: [
         *("SYS", "Stats", "__version__", "attach", "new_event_loop", "os", "run", "stats"),
         *("syscall", *POLICY),
-    ],
-    asyncsys_loop.os: [
-        *("close", "fdatasync", "fstat", "fsync", "ftruncate", "listdir", "lseek", "lstat"),
-        *("mkdir", "open", "pread", "preadinto", "pwrite", "read", "readinto", "remove"),
-        *("rename", "rmdir", "stat", "unlink", "write"),
     ],
 }
 
@@ -50,30 +44,6 @@ def test_each_has_a_docstring_and_annotations(module: ModuleType, name: str) -> 
         assert signature.return_annotation is not inspect.Signature.empty
         for parameter in signature.parameters.values():
             assert parameter.annotation is not inspect.Parameter.empty, parameter
-    if module is asyncsys_loop.os:
-        assert inspect.iscoroutinefunction(exported)
-        documented = inspect.getdoc(exported) or ""
-        assert "(2)" in documented or "os." in documented, "it names its source"
-
-
-def passing(signature: inspect.Signature) -> list[tuple[str, Any, Any]]:
-    """Return how each argument can be passed, by name where it can be."""
-    return [
-        ("" if p.kind is p.POSITIONAL_ONLY else p.name, p.kind, p.default)
-        for p in signature.parameters.values()
-    ]
-
-
-def test_twins_have_the_signatures_of_os() -> None:
-    import os
-
-    ours = {"preadinto"} | ({"readinto"} if not hasattr(os, "readinto") else set())
-    for name in asyncsys_loop.os.__all__:
-        if name in ours:
-            continue
-        twin = inspect.signature(getattr(asyncsys_loop.os, name))
-        original = inspect.signature(getattr(os, name))
-        assert passing(twin) == passing(original), name
 
 
 def test_unknown_attribute() -> None:

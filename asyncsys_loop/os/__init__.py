@@ -1,6 +1,9 @@
 """Awaitable twins of functions of `os`: names, arguments, results, errors and audit events alike.
 
-Each of them runs as a system call in the table of the running loop. What holds for all of them:
+`from asyncsys_loop import os` takes the place of `import os`: each function that works on files,
+descriptors or children is a coroutine, run as a system call in the table of the running loop. What
+never waits (constants, getpid(), fspath(), environ …) is os's own. What would stop the loop and has
+no twin isn't here, and says what to use. What holds for all coroutines:
 
 * Cancellation: CancelledError is raised when the call has settled. A call that nobody has claimed
   never runs, one that blocks is interrupted, and what a cancelled call returned is undone. Buffers
@@ -11,39 +14,338 @@ Each of them runs as a system call in the table of the running loop. What holds 
   RuntimeError where no loop runs.
 * They belong to the loop's thread, as all of asyncio does.
 
-`readinto()` and `preadinto()` are ours: one read into a buffer of the caller. (Python 3.14 has the
-first.)
+Linux has more than `os`: fallocate(), flock(), name_to_handle_at(), open_by_handle_at(), openat2(),
+preadinto(), renameat2(), statx() and sync_file_range() are ours. So are readinto(), statx() and the
+timers in a Python that doesn't have them yet.
 """
 
 from __future__ import annotations
 
-from ._descriptors import close, lseek, open
-from ._directories import listdir, mkdir, rmdir
-from ._names import remove, rename, unlink
-from ._status import fstat, lstat, stat
-from ._storage import fdatasync, fsync, ftruncate
-from ._transfer import pread, preadinto, pwrite, read, readinto, write
+import os as _os
+from typing import TYPE_CHECKING
+
+from . import path
+from ._attributes import (
+    chmod,
+    chown,
+    fchmod,
+    fchown,
+    getxattr,
+    lchown,
+    listxattr,
+    removexattr,
+    setxattr,
+    utime,
+)
+from ._constants import (
+    AT_NO_AUTOMOUNT,
+    AT_STATX_DONT_SYNC,
+    AT_STATX_FORCE_SYNC,
+    AT_STATX_SYNC_AS_STAT,
+    FALLOC_FL_COLLAPSE_RANGE,
+    FALLOC_FL_INSERT_RANGE,
+    FALLOC_FL_KEEP_SIZE,
+    FALLOC_FL_PUNCH_HOLE,
+    FALLOC_FL_UNSHARE_RANGE,
+    FALLOC_FL_WRITE_ZEROES,
+    FALLOC_FL_ZERO_RANGE,
+    RENAME_EXCHANGE,
+    RENAME_NOREPLACE,
+    RENAME_WHITEOUT,
+    RESOLVE_BENEATH,
+    RESOLVE_CACHED,
+    RESOLVE_IN_ROOT,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    RESOLVE_NO_XDEV,
+    STATX_ATIME,
+    STATX_ATTR_APPEND,
+    STATX_ATTR_AUTOMOUNT,
+    STATX_ATTR_COMPRESSED,
+    STATX_ATTR_DAX,
+    STATX_ATTR_ENCRYPTED,
+    STATX_ATTR_IMMUTABLE,
+    STATX_ATTR_MOUNT_ROOT,
+    STATX_ATTR_NODUMP,
+    STATX_ATTR_VERITY,
+    STATX_ATTR_WRITE_ATOMIC,
+    STATX_BASIC_STATS,
+    STATX_BLOCKS,
+    STATX_BTIME,
+    STATX_CTIME,
+    STATX_DIO_READ_ALIGN,
+    STATX_DIOALIGN,
+    STATX_GID,
+    STATX_INO,
+    STATX_MNT_ID,
+    STATX_MNT_ID_UNIQUE,
+    STATX_MODE,
+    STATX_MTIME,
+    STATX_NLINK,
+    STATX_SIZE,
+    STATX_SUBVOL,
+    STATX_TYPE,
+    STATX_UID,
+    STATX_WRITE_ATOMIC,
+    SYNC_FILE_RANGE_WAIT_AFTER,
+    SYNC_FILE_RANGE_WAIT_BEFORE,
+    SYNC_FILE_RANGE_WRITE,
+)
+from ._descriptors import (
+    close,
+    closerange,
+    dup,
+    dup2,
+    eventfd,
+    eventfd_read,
+    eventfd_write,
+    lseek,
+    memfd_create,
+    open,
+    openat2,
+    pipe,
+    pipe2,
+    timerfd_create,
+    timerfd_gettime,
+    timerfd_gettime_ns,
+    timerfd_settime,
+    timerfd_settime_ns,
+)
+from ._directories import (
+    DirEntry,
+    Entries,
+    ScandirIterator,
+    chdir,
+    chroot,
+    fchdir,
+    fwalk,
+    getcwd,
+    getcwdb,
+    listdir,
+    makedirs,
+    mkdir,
+    removedirs,
+    renames,
+    rmdir,
+    scandir,
+    walk,
+)
+from ._locks import flock, lockf
+from ._names import (
+    FileHandle,
+    link,
+    mkfifo,
+    mknod,
+    name_to_handle_at,
+    open_by_handle_at,
+    readlink,
+    remove,
+    rename,
+    renameat2,
+    replace,
+    symlink,
+    unlink,
+)
+from ._others import LEFT_OUT as _LEFT_OUT
+from ._others import is_unchanged as _is_unchanged
+from ._others import reason as _reason
+from ._processes import pidfd_open, wait, wait3, wait4, waitid, waitpid
+from ._random import getrandom, urandom
+from ._status import access, fstat, fstatvfs, lstat, stat, statvfs, statx, statx_result
+from ._storage import (
+    fallocate,
+    fdatasync,
+    fsync,
+    ftruncate,
+    posix_fadvise,
+    posix_fallocate,
+    sync,
+    sync_file_range,
+    truncate,
+)
+from ._transfer import (
+    copy_file_range,
+    pread,
+    preadinto,
+    preadv,
+    pwrite,
+    pwritev,
+    read,
+    readinto,
+    readv,
+    sendfile,
+    splice,
+    write,
+    writev,
+)
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
+    "AT_NO_AUTOMOUNT",
+    "AT_STATX_DONT_SYNC",
+    "AT_STATX_FORCE_SYNC",
+    "AT_STATX_SYNC_AS_STAT",
+    "FALLOC_FL_COLLAPSE_RANGE",
+    "FALLOC_FL_INSERT_RANGE",
+    "FALLOC_FL_KEEP_SIZE",
+    "FALLOC_FL_PUNCH_HOLE",
+    "FALLOC_FL_UNSHARE_RANGE",
+    "FALLOC_FL_WRITE_ZEROES",
+    "FALLOC_FL_ZERO_RANGE",
+    "RENAME_EXCHANGE",
+    "RENAME_NOREPLACE",
+    "RENAME_WHITEOUT",
+    "RESOLVE_BENEATH",
+    "RESOLVE_CACHED",
+    "RESOLVE_IN_ROOT",
+    "RESOLVE_NO_MAGICLINKS",
+    "RESOLVE_NO_SYMLINKS",
+    "RESOLVE_NO_XDEV",
+    "STATX_ATIME",
+    "STATX_ATTR_APPEND",
+    "STATX_ATTR_AUTOMOUNT",
+    "STATX_ATTR_COMPRESSED",
+    "STATX_ATTR_DAX",
+    "STATX_ATTR_ENCRYPTED",
+    "STATX_ATTR_IMMUTABLE",
+    "STATX_ATTR_MOUNT_ROOT",
+    "STATX_ATTR_NODUMP",
+    "STATX_ATTR_VERITY",
+    "STATX_ATTR_WRITE_ATOMIC",
+    "STATX_BASIC_STATS",
+    "STATX_BLOCKS",
+    "STATX_BTIME",
+    "STATX_CTIME",
+    "STATX_DIOALIGN",
+    "STATX_DIO_READ_ALIGN",
+    "STATX_GID",
+    "STATX_INO",
+    "STATX_MNT_ID",
+    "STATX_MNT_ID_UNIQUE",
+    "STATX_MODE",
+    "STATX_MTIME",
+    "STATX_NLINK",
+    "STATX_SIZE",
+    "STATX_SUBVOL",
+    "STATX_TYPE",
+    "STATX_UID",
+    "STATX_WRITE_ATOMIC",
+    "SYNC_FILE_RANGE_WAIT_AFTER",
+    "SYNC_FILE_RANGE_WAIT_BEFORE",
+    "SYNC_FILE_RANGE_WRITE",
+    "DirEntry",
+    "Entries",
+    "FileHandle",
+    "ScandirIterator",
+    "access",
+    "chdir",
+    "chmod",
+    "chown",
+    "chroot",
     "close",
+    "closerange",
+    "copy_file_range",
+    "dup",
+    "dup2",
+    "eventfd",
+    "eventfd_read",
+    "eventfd_write",
+    "fallocate",
+    "fchdir",
+    "fchmod",
+    "fchown",
     "fdatasync",
+    "flock",
     "fstat",
+    "fstatvfs",
     "fsync",
     "ftruncate",
+    "fwalk",
+    "getcwd",
+    "getcwdb",
+    "getrandom",
+    "getxattr",
+    "lchown",
+    "link",
     "listdir",
+    "listxattr",
+    "lockf",
     "lseek",
     "lstat",
+    "makedirs",
+    "memfd_create",
     "mkdir",
+    "mkfifo",
+    "mknod",
+    "name_to_handle_at",
     "open",
+    "open_by_handle_at",
+    "openat2",
+    "path",
+    "pidfd_open",
+    "pipe",
+    "pipe2",
+    "posix_fadvise",
+    "posix_fallocate",
     "pread",
     "preadinto",
+    "preadv",
     "pwrite",
+    "pwritev",
     "read",
     "readinto",
+    "readlink",
+    "readv",
     "remove",
+    "removedirs",
+    "removexattr",
     "rename",
+    "renameat2",
+    "renames",
+    "replace",
     "rmdir",
+    "scandir",
+    "sendfile",
+    "setxattr",
+    "splice",
     "stat",
+    "statvfs",
+    "statx",
+    "statx_result",
+    "symlink",
+    "sync",
+    "sync_file_range",
+    "timerfd_create",
+    "timerfd_gettime",
+    "timerfd_gettime_ns",
+    "timerfd_settime",
+    "timerfd_settime_ns",
+    "truncate",
     "unlink",
+    "urandom",
+    "utime",
+    "wait",
+    "wait3",
+    "wait4",
+    "waitid",
+    "waitpid",
+    "walk",
     "write",
+    "writev",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return what of os is the same here, or say what to use."""
+    if name in _LEFT_OUT and hasattr(_os, name):
+        raise AttributeError(f"asyncsys_loop.os has no {name}(): {_reason(name)}")
+    if hasattr(_os, name) and _is_unchanged(name):
+        return getattr(_os, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    unchanged = [n for n in dir(_os) if not n.startswith("_") and _is_unchanged(n)]
+    return sorted({*__all__, *unchanged})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import struct
+from typing import TYPE_CHECKING, Any
 
+from asyncsys_loop import _convert as convert
 from asyncsys_loop._operation import operation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from typing_extensions import Buffer  # for type checkers, which all have it
 
 _read = operation("read", "fd length", result=bytes)
@@ -15,6 +19,13 @@ _readinto = operation("read", "fd out", result=int)
 _preadinto = operation("pread64", "fd out off_t", result=int)
 _write = operation("write", "fd in", result=int)
 _pwrite = operation("pwrite64", "fd in off_t", result=int)
+_readv = operation("readv", "fd out*", result=int)
+_writev = operation("writev", "fd in*", result=int)
+_preadv = operation("preadv2", "fd out* off_t 0 int", result=int)
+_pwritev = operation("pwritev2", "fd in* off_t 0 int", result=int)
+_sendfile = operation("sendfile", "fd fd memory ssize_t", result=int)
+_splice = operation("splice", "fd memory fd memory ssize_t int", result=int)
+_copy_file_range = operation("copy_file_range", "fd memory fd memory ssize_t 0", result=int)
 
 
 async def read(fd: int, length: int, /) -> bytes:
@@ -30,7 +41,7 @@ async def pread(fd: int, length: int, offset: int, /) -> bytes:
 async def readinto(fd: int, buffer: Buffer, /) -> int:
     """Read into a writable buffer, and return how many bytes it was; 0 at the end. read(2).
 
-    A bytearray can't be resized while the call is in flight.
+    A bytearray can't be resized while the call is in flight. (Python 3.14 has os.readinto().)
     """
     return await _readinto(fd, buffer)
 
@@ -48,3 +59,88 @@ async def write(fd: int, data: Buffer, /) -> int:
 async def pwrite(fd: int, buffer: Buffer, offset: int, /) -> int:
     """As write(), from `offset` on. The position of fd stays. pwrite(2), os.pwrite()."""
     return await _pwrite(fd, buffer, offset)
+
+
+async def readv(fd: int, buffers: Sequence[Buffer], /) -> int:
+    """Read into several writable buffers, one after the other. readv(2), os.readv().
+
+    Returns:
+        How many bytes were read; 0 at the end of the file.
+    """
+    return await _readv(fd, _sequence(buffers, "readv"))
+
+
+async def writev(fd: int, buffers: Sequence[Buffer], /) -> int:
+    """Write several buffers at once, and return how many bytes it was. writev(2), os.writev()."""
+    return await _writev(fd, _sequence(buffers, "writev"))
+
+
+async def preadv(fd: int, buffers: Sequence[Buffer], offset: int, flags: int = 0, /) -> int:
+    """As readv(), from `offset` on, with flags: os.RWF_*. preadv2(2), os.preadv()."""
+    return await _preadv(fd, _sequence(buffers, "preadv2"), offset, flags)
+
+
+async def pwritev(fd: int, buffers: Sequence[Buffer], offset: int, flags: int = 0, /) -> int:
+    """As writev(), from `offset` on, with flags: os.RWF_*. pwritev2(2), os.pwritev()."""
+    return await _pwritev(fd, _sequence(buffers, "pwritev2"), offset, flags)
+
+
+def _sequence(buffers: Any, function: str) -> Any:
+    if not hasattr(type(buffers), "__getitem__") or isinstance(buffers, dict):
+        raise TypeError(f"{function}() arg 2 must be a sequence")
+    return buffers
+
+
+def _offset(value: object) -> bytes | None:
+    """Return a place with that offset, or None for the position of the descriptor."""
+    return None if value is None else struct.pack("=q", convert.off_t(value))
+
+
+def _count(value: object) -> int:
+    count = convert.ssize_t(value)
+    if count < 0:
+        raise ValueError("negative value for 'count' not allowed")
+    return count
+
+
+async def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
+    """Copy from a file to another descriptor, without a way through Python. sendfile(2).
+
+    Args:
+        out_fd: a socket, or anything else that can be written to.
+        in_fd: a file.
+        offset: where in the file; None for its position, which then moves.
+        count: the most bytes.
+
+    Returns:
+        How many bytes were copied; 0 at the end of the file.
+    """
+    return await _sendfile(out_fd, in_fd, _offset(offset), count)
+
+
+async def splice(
+    src: int,
+    dst: int,
+    count: int,
+    offset_src: int | None = None,
+    offset_dst: int | None = None,
+    flags: int = 0,
+) -> int:
+    """Move at most `count` bytes from or to a pipe, without a copy. splice(2), os.splice().
+
+    An offset of None is the position of the descriptor, which then moves. A pipe has none.
+    """
+    count = _count(count)
+    return await _splice(src, _offset(offset_src), dst, _offset(offset_dst), count, flags)
+
+
+async def copy_file_range(
+    src: int, dst: int, count: int, offset_src: int | None = None, offset_dst: int | None = None
+) -> int:
+    """Copy at most `count` bytes from file to file; the file system may share the blocks.
+
+    copy_file_range(2), os.copy_file_range(). An offset of None is the position of the descriptor,
+    which then moves.
+    """
+    count = _count(count)
+    return await _copy_file_range(src, _offset(offset_src), dst, _offset(offset_dst), count)

@@ -1,0 +1,115 @@
+"""Locks on files: awaited until they are had, and given back at the end of a block.
+
+    await flock(fd, fcntl.LOCK_EX)
+
+    async with flock(fd, fcntl.LOCK_EX):
+        ...
+
+A lock that is waited for holds an exec thread. Who is cancelled meanwhile doesn't have it.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Coroutine, Generator
+from errno import EACCES, EINVAL
+from fcntl import F_GETLK, F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, LOCK_UN
+from typing import TYPE_CHECKING, Any, Final
+
+from asyncsys_loop import _convert as convert
+from asyncsys_loop._operation import operation
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from asyncsys_loop._types import FileDescriptorLike
+
+_flock = operation("flock", "fildes int")
+_fcntl = operation("fcntl", "fd int memory")
+
+_FLOCK: Final = struct.Struct("=hh4xqqi4x")  # type, whence, start, length, pid
+
+
+class _Locking(Coroutine[Any, Any, None]):
+    """A coroutine that takes a lock, and an async context manager that gives it back, too."""
+
+    __slots__ = ("_lock", "_unlock")
+
+    def __init__(
+        self, lock: Coroutine[Any, Any, None], unlock: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._lock = lock
+        self._unlock = unlock
+
+    def send(self, value: Any) -> Any:
+        return self._lock.send(value)
+
+    def throw(self, *exception: Any) -> Any:
+        return self._lock.throw(*exception)
+
+    def close(self) -> None:
+        self._lock.close()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._lock.__await__()
+
+    async def __aenter__(self) -> None:
+        await self._lock
+
+    async def __aexit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._unlock()
+
+
+def flock(fd: FileDescriptorLike, operation: int) -> _Locking:
+    """Lock an open file as a whole, or unlock it. flock(2), fcntl.flock().
+
+    Await it, or use it as an async context manager, which unlocks the file in the end.
+
+    Args:
+        fd: a descriptor, or an object with fileno().
+        operation: fcntl.LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB not to wait.
+
+    Raises:
+        BlockingIOError: LOCK_NB, and somebody else has the lock.
+    """
+    return _Locking(_flock(fd, operation), lambda: _flock(fd, LOCK_UN))
+
+
+def lockf(fd: int, command: int, length: int, /) -> _Locking:
+    """Lock a part of a file for this process, from the position of fd on. lockf(3), os.lockf().
+
+    Await it, or use it as an async context manager, which unlocks that part in the end. Closing any
+    descriptor of the file in this process gives up the lock.
+
+    Args:
+        fd: a descriptor that is open for writing.
+        command: os.F_LOCK waits for the lock, F_TLOCK doesn't, F_TEST looks whether it could be
+            had, F_ULOCK unlocks.
+        length: how many bytes; 0 for all that follow, negative for those before the position.
+
+    Raises:
+        BlockingIOError, PermissionError: F_TLOCK or F_TEST, and another process has a lock.
+        OSError: EDEADLK: the other one waits for a lock of this one.
+    """
+    return _Locking(_lockf(fd, command, length), lambda: _lockf(fd, os.F_ULOCK, length))
+
+
+async def _lockf(fd: int, command: int, length: int) -> None:
+    fd, command, length = convert.c_int(fd), convert.c_int(command), convert.off_t(length)
+    commands = {os.F_LOCK: F_SETLKW, os.F_TLOCK: F_SETLK, os.F_ULOCK: F_SETLK, os.F_TEST: F_GETLK}
+    if command not in commands:
+        raise convert.os_error(-EINVAL)
+    kind = F_UNLCK if command == os.F_ULOCK else F_WRLCK
+    memory = bytearray(_FLOCK.pack(kind, os.SEEK_CUR, 0, length, 0))
+    await _fcntl(fd, commands[command], memory)
+    if command == os.F_TEST:
+        found, *_, owner = _FLOCK.unpack(memory)
+        if found != F_UNLCK and owner != os.getpid():
+            raise convert.os_error(-EACCES)
