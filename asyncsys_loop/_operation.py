@@ -26,6 +26,7 @@ fd              likewise, of a descriptor. The kernel gets -1 for each negative 
                 open, and -100 isn't the working directory here.
 off_t           an int that fits 64 bits with a sign
 word            an int of 64 bits, with or without a sign
+ssize_t         an int that fits C's
 id              a user or group: 0 to 2**32 - 1, or -1. id:gid: the argument's name
 size            an int that isn't negative; at most 0x7ffff000, as CPython cuts it
 fildes          an int or an object with fileno()
@@ -122,6 +123,7 @@ _SCALARS: Final[dict[str, Callable[[Any], int]]] = {
     "off_t": convert.off_t,
     "word": _word,
     "size": _size,
+    "ssize_t": convert.ssize_t,
     "fildes": convert.fildes,
     "dir_fd": convert.dir_descriptor,
 }
