@@ -29,9 +29,11 @@ from asyncsys_loop import _engine
 from asyncsys_loop._attach import engine_of
 from asyncsys_loop._loop import BASES, default_base
 
+from .support import TIME_SCALE
+
 # For how long a callback may hold up its loop, in seconds. Generous: who makes a blocking call by
 # mistake makes one that doesn't return at all, in these tests.
-STALL = 1.0
+STALL = 1.0 * TIME_SCALE
 
 _loops: list[asyncio.AbstractEventLoop] = []
 
@@ -223,7 +225,7 @@ def nothing_left(process_is_warm: None) -> Iterator[None]:
     _loops.clear()
     assert len(_engine._abandoned) == abandoned, "calls were abandoned"
     # A joined thread is seen in /proc for a moment, and a cycle keeps a descriptor for longer.
-    deadline = time.monotonic() + 1
+    deadline = time.monotonic() + TIME_SCALE
     while left := _left_in_process(before):
         if time.monotonic() > deadline:
             pytest.fail("the test left behind: " + "; ".join(left), pytrace=False)

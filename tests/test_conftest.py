@@ -110,14 +110,14 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     directory = tmp_path_factory.mktemp("suite")
     package = directory / "tests"
     package.mkdir()
-    for name in ("__init__.py", "conftest.py"):
+    for name in ("__init__.py", "conftest.py", "support.py"):
         (package / name).write_bytes((ROOT / "tests" / name).read_bytes())
     (package / "test_these.py").write_text(TESTS)
     (directory / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-v", "--no-header", "-rA", f"--rootdir={directory}"],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "ASYNCSYS_TIME_SCALE": "1"},
         capture_output=True,
         text=True,
         check=False,

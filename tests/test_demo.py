@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from examples import demo
 
+from .support import TIME_SCALE
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -21,7 +23,7 @@ def test_the_demo(tmp_path: Path) -> None:
         env=os.environ | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=50 * TIME_SCALE,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -39,10 +39,12 @@ from examples.file_server._mime import content_type
 from examples.file_server._ranges import parse_range
 from examples.file_server._resolve import split_target
 
+from .support import TIME_SCALE
+
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024 * 1024
 # Nothing here takes long. Whoever waits this long waits for something that won't come.
-PATIENCE = 30.0
+PATIENCE = 30.0 * TIME_SCALE
 
 
 # ---- ranges ----

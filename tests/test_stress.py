@@ -18,6 +18,8 @@ import asyncsys_loop
 from asyncsys_loop import stats, syscall
 from asyncsys_loop._loop import default_base
 
+from .support import TIME_SCALE
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -135,7 +137,7 @@ def memory() -> tuple[int, int]:
 
 
 @pytest.mark.loop(slots=SLOTS)
-@pytest.mark.timeout(max(120, CALLS // 2000))
+@pytest.mark.timeout(max(120, CALLS // 2000) * TIME_SCALE)
 async def test_calls_with_random_cancellations(tmp_path: Path) -> None:
     stress = Stress(tmp_path)
     await stress.run(CALLS // 10)  # what grows once, grows here
