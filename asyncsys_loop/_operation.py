@@ -50,6 +50,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from . import _convert as convert
@@ -60,6 +61,8 @@ from ._syscalls import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ._syscalls import SyscallDescription
 
 __all__ = ["Operation", "operation"]
 
@@ -155,14 +158,19 @@ class Operation(Generic[_Result]):
     def __init__(
         self, name: str, arguments: str, function: str, audit: str, result: type[bytes | int] | None
     ) -> None:
-        self.description = resolve(name)
+        self.name = name
         self.function = function or name
         self.kinds = [tuple(word.partition(":")[::2]) for word in arguments.split()]
         event, *positions = audit.split()[:1], *audit.split()[1:]
         self.event = event[0] if event else None
         self.audited = [_audit_word(position) for position in positions]
         self.result = result
-        self.must_run = self.description.name in {"close", "close_range"}
+        self.must_run = name in {"close", "close_range"}
+
+    @cached_property
+    def description(self) -> SyscallDescription:
+        """What is special about the call; looked up when it is first made, as there are many."""
+        return resolve(self.name)
 
     def prepare(self, arguments: tuple[Any, ...]) -> _Prepared:
         """Convert the arguments, or raise what `os` raises for them."""
