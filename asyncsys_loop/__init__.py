@@ -18,6 +18,7 @@ calls from birth.
 from __future__ import annotations
 
 import asyncio
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import os
@@ -28,15 +29,21 @@ from ._syscall import syscall
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import io
+    from ._file_raw import AsyncFile
+    from ._open import open
     from ._policy import EventLoopPolicy, install
     from ._sys import SYS
 
 __all__ = [
     "SYS",
+    "AsyncFile",
     "Stats",
     "__version__",
     "attach",
+    "io",
     "new_event_loop",
+    "open",
     "os",
     "run",
     "stats",
@@ -51,6 +58,13 @@ def __getattr__(name: str) -> Any:
         from . import _policy  # noqa: PLC0415  (asyncio warns where policies are deprecated)
 
         return getattr(_policy, name)
+    if name in {"AsyncFile", "open"}:
+        from . import io  # noqa: PLC0415  (text, codecs: only for who opens files)
+
+        globals()[name] = getattr(io, name)
+        return globals()[name]
+    if name == "io":
+        return importlib.import_module(".io", __name__)
     if name == "SYS":
         from . import _sys  # noqa: PLC0415  (hundreds of members: only for who asks)
 

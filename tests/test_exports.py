@@ -16,8 +16,8 @@ from .support import output_of
 POLICY = ["EventLoopPolicy", "install"] if hasattr(asyncio, "AbstractEventLoopPolicy") else []
 PUBLIC: dict[ModuleType, list[str]] = {
     asyncsys_loop: [
-        *("SYS", "Stats", "__version__", "attach", "new_event_loop", "os", "run", "stats"),
-        *("syscall", *POLICY),
+        *("AsyncFile", "SYS", "Stats", "__version__", "attach", "io", "new_event_loop", "open"),
+        *("os", "run", "stats", "syscall", *POLICY),
     ],
 }
 

@@ -1,0 +1,442 @@
+"""Binary files with a buffer.
+
+What was read ahead is an io.BytesIO, whose own read() and readline() then do the work in C: a
+method that it can satisfy awaits nothing. What waits to be written is a bytearray. Never both: who
+reads writes first what waits, who writes gives back to the kernel what was read ahead. So the
+position is always the kernel's, less what is unread, plus what is pending.
+
+Methods with a leading underscore are for who has the turn (see _file_raw.py): the public methods,
+and the text layer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from operator import index
+from typing import TYPE_CHECKING, Any, Final
+
+from ._file_raw import Answer, AsyncFile, FileIO, Gone, readable_view, writable_view
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["DEFAULT_BUFFER_SIZE", "Buffered", "BufferedRandom", "BufferedReader", "BufferedWriter"]
+
+# A trip to an exec thread costs about as much as copying this many bytes. (`io` took 8 KiB, and
+# takes 128 KiB since Python 3.15.)
+DEFAULT_BUFFER_SIZE: Final = 65536
+
+_CLOSED: Final[Any] = Gone("{} of closed file")
+_DETACHED: Final[Any] = Gone("raw stream has been detached")
+
+
+class Buffered(AsyncFile[bytes]):
+    """What BufferedReader, BufferedWriter and BufferedRandom share."""
+
+    __slots__ = ("__weakref__", "_buffer_size", "_filled", "_raw", "_unread", "_writing")
+
+    _reads = True
+    _writes = True
+
+    def __init__(self, raw: FileIO, buffer_size: int = DEFAULT_BUFFER_SIZE) -> None:
+        if buffer_size <= 0:
+            raise ValueError("buffer size must be strictly positive")
+        self._raw = raw
+        self._buffer_size = buffer_size
+        self._unread = io.BytesIO()
+        self._filled = 0  # the length of all that _unread holds, read or not
+        self._writing = False  # nothing is unread, and the raw file may be written
+
+    # For who has the turn
+
+    def _check(self, name: str) -> None:
+        if self._raw._fd < 0:
+            raise ValueError(f"{name} of closed file")
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what was read ahead."""
+        self._unread = io.BytesIO(data)
+        self._filled = len(data)
+        self._writing = False
+
+    def _ahead(self) -> int:
+        return self._filled - self._unread.tell()
+
+    async def _prepare_reading(self, name: str) -> None:
+        self._check(name)
+        if not self._reads:
+            raise io.UnsupportedOperation("read")
+        self._writing = False
+        if self._raw._pending:
+            await self._raw._flush_pending()
+
+    async def _give_back(self) -> None:
+        """Set the kernel's position to ours."""
+        ahead = self._ahead()
+        if ahead:
+            await self._raw._seek(-ahead, os.SEEK_CUR)
+        if self._filled:
+            self._unread = io.BytesIO()
+            self._filled = 0
+
+    async def _fill(self) -> bool:
+        """Read ahead, where nothing is unread; say whether there was anything."""
+        data = await self._raw._fetch(self._buffer_size)
+        self._keep(data)
+        return bool(data)
+
+    async def _read(self, size: int) -> bytes:
+        await self._prepare_reading("read")
+        data = self._unread.read(size)
+        missing = size - len(data)
+        if not missing:
+            return data
+        parts = [data]
+        try:
+            while missing:
+                if missing >= self._buffer_size:
+                    data = await self._raw._fetch(missing)
+                elif await self._fill():
+                    data = self._unread.read(missing)
+                else:
+                    break
+                if not data:
+                    break
+                parts.append(data)
+                missing -= len(data)
+        except BaseException:
+            self._put_back(parts)
+            raise
+        return b"".join(parts)
+
+    def _put_back(self, parts: list[bytes]) -> None:
+        """Nobody gets what was taken: it is unread again."""
+        self._keep(b"".join(parts) + self._unread.read())
+
+    async def _read_rest(self) -> bytes:
+        await self._prepare_reading("read")
+        head = self._unread.read()
+        parts = [head] if head else []
+        try:
+            await self._raw._fetch_rest(parts)
+        except BaseException:
+            self._put_back(parts)
+            raise
+        self._keep(b"")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _read1(self, size: int) -> bytes:
+        await self._prepare_reading("read")
+        return self._unread.read(size) or await self._raw._fetch(size)
+
+    async def _readline(self, limit: int) -> bytes:
+        await self._prepare_reading("readline")
+        parts: list[bytes] = []
+        try:
+            while True:
+                part = self._unread.readline(limit)
+                parts.append(part)
+                if part.endswith(b"\n"):
+                    break
+                if limit >= 0:
+                    limit -= len(part)
+                    if not limit:
+                        break
+                if not await self._fill():
+                    break
+        except BaseException:
+            self._put_back(parts)
+            raise
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _peek(self) -> bytes:
+        await self._prepare_reading("peek")
+        if not self._ahead():
+            await self._fill()
+        return self._unread.getvalue()[self._unread.tell() :]
+
+    async def _readinto(self, buffer: Any, once: bool) -> int:
+        await self._prepare_reading("readinto")
+        view = writable_view(buffer, "readinto1" if once else "readinto")
+        done = self._unread.readinto(view)
+        if once and done:
+            return done
+        taken = [bytes(view[:done])]
+        try:
+            while done < len(view):
+                if len(view) - done >= self._buffer_size:
+                    count = await self._raw._fetch_into(view[done:])
+                elif await self._fill():
+                    count = self._unread.readinto(view[done:])
+                else:
+                    break
+                if not count:
+                    break
+                done += count
+                if once:
+                    break
+        except BaseException:
+            # The buffer is the caller's, who may have it changed by now: but not before this.
+            taken = [bytes(view[:done])]
+            self._put_back(taken)
+            raise
+        return done
+
+    async def _write(self, data: Any) -> int:
+        raw = self._raw
+        if raw._fd < 0:
+            raise ValueError("write to closed file")
+        if not self._writes:
+            raise io.UnsupportedOperation("write")
+        view = readable_view(data)
+        size = len(view)
+        await self._give_back()
+        self._writing = True
+        if len(raw._pending) + size > self._buffer_size:
+            if raw._pending:
+                await raw._flush_pending()
+            done = 0
+            try:
+                while size - done > self._buffer_size:
+                    done += await raw._store(view[done:])
+            except asyncio.CancelledError:
+                # All of it or nothing: the rest is written with what comes next.
+                done += raw._stored(size - done)
+                raw._pending += view[done:]
+                raise
+            view = view[done:]
+        raw._pending += view
+        return size
+
+    async def _flush(self) -> None:
+        self._check("flush")
+        if self._raw._pending:
+            await self._raw._flush_pending()
+        if self._writes and self._reads:
+            await self._give_back()
+
+    async def _seek(self, offset: int, whence: int) -> int:
+        self._check("seek")
+        raw = self._raw
+        if raw._position < 0:
+            raise io.UnsupportedOperation(NOT_SEEKABLE)
+        if not 0 <= whence <= 4:
+            raise ValueError(f"whence value {whence} unsupported")
+        ahead = self._ahead()
+        if whence in {os.SEEK_SET, os.SEEK_CUR} and ahead:
+            end = raw._tell()
+            target = offset if whence == os.SEEK_SET else end - ahead + offset
+            if end - self._filled <= target <= end:
+                self._unread.seek(target - (end - self._filled))
+                return target
+        if raw._pending:
+            await raw._flush_pending()
+        if whence == os.SEEK_CUR:
+            offset -= ahead
+        position = await raw._seek(offset, whence)
+        self._keep(b"")
+        return position
+
+    def _tell(self) -> int:
+        self._check("tell")
+        if self._raw._position < 0:
+            raise io.UnsupportedOperation(NOT_SEEKABLE)
+        return max(self._raw._tell() - self._ahead() + len(self._raw._pending), 0)
+
+    async def _tell_in_turn(self) -> int:
+        return self._tell()
+
+    async def _truncate(self, size: int | None) -> int:
+        self._check("truncate")
+        if not self._writes:
+            raise io.UnsupportedOperation("truncate")
+        await self._flush()
+        return await self._raw._resize(size)
+
+    async def _detach(self) -> FileIO:
+        await self._flush()
+        raw = self._raw
+        self._raw = self._unread = _DETACHED
+        self._writing = False
+        return raw
+
+    async def _finish(self) -> None:
+        """Write what is buffered, even if cancelled where that can't take for ever; and close."""
+        raw = self._raw
+        cancelled: BaseException | None = None
+        try:
+            while raw._pending:
+                try:
+                    await raw._flush_pending()
+                except asyncio.CancelledError as error:
+                    if raw._position < 0:
+                        raise
+                    cancelled = error
+        finally:
+            self._unread = _CLOSED
+            self._writing = False
+            await raw._shut()
+        if cancelled is not None:
+            raise cancelled
+
+    # The interface
+
+    @property
+    def raw(self) -> FileIO:
+        """The file below the buffer."""
+        return self._raw
+
+    @property
+    def closed(self) -> bool:
+        """Whether this is closed."""
+        return self._raw._fd < 0
+
+    @property
+    def name(self) -> Any:
+        """The path or the descriptor that open() was given."""
+        return self._raw._name
+
+    @property
+    def mode(self) -> str:
+        """The mode of the raw file."""
+        return self._raw._mode
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._raw.fileno()
+
+    def isatty(self) -> Answer:
+        """Tell whether this is a terminal."""
+        return self._raw.isatty()
+
+    def readable(self) -> Answer:
+        """Tell whether this can be read."""
+        self._raw._check()
+        return Answer(self._reads)
+
+    def writable(self) -> Answer:
+        """Tell whether this can be written."""
+        self._raw._check()
+        return Answer(self._writes)
+
+    def seekable(self) -> Answer:
+        """Tell whether this has a position."""
+        return self._raw.seekable()
+
+    async def read(self, size: int | None = -1, /) -> bytes:
+        """Read `size` bytes, fewer only at the end of the file; all that follow by default."""
+        size = -1 if size is None else index(size)
+        if size < 0:
+            if size < -1:
+                raise ValueError("read length must be non-negative or -1")
+            return await self._raw._in_turn(self._read_rest)
+        if self._ahead() >= size and not self._raw._busy:
+            return self._unread.read(size)
+        return await self._raw._in_turn(self._read, size)
+
+    async def read1(self, size: int = -1, /) -> bytes:
+        """Read at most `size` bytes, by one system call at most; what is buffered, if anything."""
+        size = index(size)
+        return await self._raw._in_turn(self._read1, self._buffer_size if size < 0 else size)
+
+    async def readinto(self, buffer: Buffer, /) -> int:
+        """Fill a writable buffer, and return how many bytes it was; fewer only at the end."""
+        return await self._raw._in_turn(self._readinto, buffer, False)
+
+    async def readinto1(self, buffer: Buffer, /) -> int:
+        """Read into a writable buffer, by one system call at most, and return how much it was."""
+        return await self._raw._in_turn(self._readinto, buffer, True)
+
+    async def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line with its end, at most `size` bytes of it; b"" at the end of the file."""
+        limit = -1 if size is None else index(size)
+        return await self._raw._in_turn(self._readline, limit)
+
+    async def peek(self, size: int = 0, /) -> bytes:
+        """Return bytes that come next, without reading them; by one system call at most."""
+        return await self._raw._in_turn(self._peek)
+
+    async def write(self, data: Buffer, /) -> int:
+        """Write all of `data`, and return its length; to the buffer if there is room."""
+        raw = self._raw
+        if (
+            self._writing
+            and type(data) is bytes
+            and len(raw._pending) + len(data) <= self._buffer_size
+            and not raw._busy
+        ):
+            raw._pending += data
+            return len(data)
+        return await raw._in_turn(self._write, data)
+
+    async def flush(self) -> None:
+        """Hand what is buffered to the kernel. (os.fsync() hands it to the disk.)"""
+        await self._raw._in_turn(self._flush)
+
+    async def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Set the position, in bytes from the start, from here (1) or from the end (2)."""
+        return await self._raw._in_turn(self._seek, index(offset), index(whence))
+
+    async def tell(self) -> int:
+        """Return the position, in bytes."""
+        if self._raw._busy:
+            return await self._raw._in_turn(self._tell_in_turn)
+        return self._tell()
+
+    async def truncate(self, size: int | None = None, /) -> int:
+        """Make the file `size` bytes long, and return that; as long as its position by default."""
+        return await self._raw._in_turn(self._truncate, size)
+
+    async def detach(self) -> FileIO:
+        """Write what is buffered, and return the raw file; this can't be used any more."""
+        return await self._raw._in_turn(self._detach)
+
+    async def close(self) -> None:
+        """Write what is buffered, and close the file; once it is closed, do nothing.
+
+        Raises:
+            OSError: what was buffered can't be written. The file is closed nevertheless.
+        """
+        if self._raw._fd >= 0:
+            await self._raw._in_turn(self._finish)
+
+    async def __anext__(self) -> bytes:
+        for line in self._unread:
+            if line[-1] == 10:
+                return line
+            self._unread.seek(-len(line), os.SEEK_CUR)
+            break
+        line = await self._raw._in_turn(self._readline, -1)
+        if line:
+            return line
+        raise StopAsyncIteration
+
+    def __repr__(self) -> str:
+        raw = self._raw
+        name = "[closed]" if raw._fd < 0 else f"name={raw._name!r}"
+        return f"<asyncsys_loop.io.{type(self).__name__} {name}>"
+
+
+NOT_SEEKABLE: Final = "File or stream is not seekable."
+
+
+class BufferedReader(Buffered):
+    """A binary file that is read. io.BufferedReader."""
+
+    __slots__ = ()
+    _writes = False
+
+
+class BufferedWriter(Buffered):
+    """A binary file that is written. io.BufferedWriter."""
+
+    __slots__ = ()
+    _reads = False
+
+
+class BufferedRandom(Buffered):
+    """A binary file that is read and written. io.BufferedRandom."""
+
+    __slots__ = ()
