@@ -46,6 +46,7 @@ class Row:
 
     Attributes:
         others: share of the processors that other processes used meanwhile.
+        seconds: how long the process took, from its start to its end.
     """
 
     case: str
@@ -55,7 +56,8 @@ class Row:
     round: int
     figures: dict[str, float]
     backend: dict[str, Any]
-    others: float
+    others: float = 0.0
+    seconds: float = 0.0
 
     @property
     def key(self) -> Key:

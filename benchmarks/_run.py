@@ -110,13 +110,8 @@ def run(selection: Selection, directory: Path, console: Console) -> Results:
             label = f"round {round_ + 1}: {case.name} {parameter}, {name} {base}"
             progress.update(task, description=label)
             if name not in results.unmeasured and f"{name}: {case.name}" not in results.unmeasured:
-                _turn(
-                    results,
-                    selection,
-                    data,
-                    Row(case.name, base, name, parameter, round_, {}, {}, 0),
-                    case,
-                )
+                row = Row(case.name, base, name, parameter, round_, {}, {})
+                _turn(results, selection, data, row, case)
             progress.advance(task)
     results.settings["minutes"] = round((time.monotonic() - start) / 60, 1)
     return results
@@ -134,9 +129,9 @@ def _turn(results: Results, selection: Selection, data: Data, row: Row, case: Ca
         "blocks": data.blocks,
         "divisor": QUICK_DIVISOR if selection.quick else 1,
     }
-    before = _processor()
+    before, start = _processor(), time.monotonic()
     answer = _ask(request)
-    row.others = _others(before, _processor())
+    row.others, row.seconds = _others(before, _processor()), time.monotonic() - start
     if "unavailable" in answer:
         # Where a whole executor can't be used, one reason is enough.
         whole = row.participant in PARTICIPANTS and row.participant.startswith("asyncsys")
