@@ -29,15 +29,17 @@ from ._syscall import syscall
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import io
+    from . import io, shutil
     from ._file_raw import AsyncFile
     from ._open import open
+    from ._path import Path
     from ._policy import EventLoopPolicy, install
     from ._sys import SYS
 
 __all__ = [
     "SYS",
     "AsyncFile",
+    "Path",
     "Stats",
     "__version__",
     "attach",
@@ -46,6 +48,7 @@ __all__ = [
     "open",
     "os",
     "run",
+    "shutil",
     "stats",
     "syscall",
 ]
@@ -63,8 +66,13 @@ def __getattr__(name: str) -> Any:
 
         globals()[name] = getattr(io, name)
         return globals()[name]
-    if name == "io":
-        return importlib.import_module(".io", __name__)
+    if name == "Path":
+        from . import _path  # noqa: PLC0415  (pathlib: only for who uses it)
+
+        globals()[name] = _path.Path
+        return _path.Path
+    if name in {"io", "shutil"}:
+        return importlib.import_module(f".{name}", __name__)
     if name == "SYS":
         from . import _sys  # noqa: PLC0415  (hundreds of members: only for who asks)
 

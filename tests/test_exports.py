@@ -16,8 +16,8 @@ from .support import output_of
 POLICY = ["EventLoopPolicy", "install"] if hasattr(asyncio, "AbstractEventLoopPolicy") else []
 PUBLIC: dict[ModuleType, list[str]] = {
     asyncsys_loop: [
-        *("AsyncFile", "SYS", "Stats", "__version__", "attach", "io", "new_event_loop", "open"),
-        *("os", "run", "stats", "syscall", *POLICY),
+        *("AsyncFile", "Path", "SYS", "Stats", "__version__", "attach", "io", "new_event_loop"),
+        *("open", "os", "run", "shutil", "stats", "syscall", *POLICY),
     ],
 }
 
