@@ -12,9 +12,6 @@ from . import Participant, Unavailable, WrongBackend, threads
 if TYPE_CHECKING:
     import asyncio
 
-# CRUTCH until they are there: not yet typed, and whoever lacks them doesn't take part.
-face: Any = asyncsys_loop
-
 # Of calls for cached data this share has to be answered inline, where the fast path is on; the
 # rest is what its budget sends through the table, and pages that the kernel took away meanwhile.
 _INLINE_SHARE = 0.9
@@ -65,45 +62,34 @@ class AsyncSys(Participant):
     listdir = staticmethod(asyncsys_loop.os.listdir)
 
     async def read_file(self, path: str, /) -> bytes:
-        data: bytes = await face.Path(path).read_bytes()
+        data: bytes = await asyncsys_loop.Path(path).read_bytes()
         return data
 
     async def write_file(self, path: str, data: bytes, /) -> None:
-        await face.Path(path).write_bytes(data)
+        await asyncsys_loop.Path(path).write_bytes(data)
 
     async def write_file_fsync(self, path: str, data: bytes, /) -> None:
-        async with face.open(path, "wb") as file:
+        async with asyncsys_loop.open(path, "wb") as file:
             await file.write(data)
             await file.flush()
             await asyncsys_loop.os.fsync(file.fileno())
 
     async def walk(self, path: str, /) -> int:
         count = 0
-        async for _, _, files in face.os.walk(path):
+        async for _, _, files in asyncsys_loop.os.walk(path):
             count += len(files)
         return count
 
     async def lines(self, path: str, /) -> int:
         length = 0
-        async with face.open(path, encoding="utf-8") as file:
+        async with asyncsys_loop.open(path, encoding="utf-8") as file:
             async for line in file:
                 length += len(line)
         return length
 
     async def copytree(self, source: str, destination: str, /) -> None:
-        await face.shutil.copytree(source, destination)
+        await asyncsys_loop.shutil.copytree(source, destination)
 
 
 # Operations that the fast path answers where their data is cached.
 _INLINE = frozenset({"pread", "read_file", "stat"})
-
-for _name, _there in {
-    "read_file": hasattr(face, "Path"),
-    "write_file": hasattr(face, "Path"),
-    "write_file_fsync": hasattr(face, "open"),
-    "lines": hasattr(face, "open"),
-    "walk": hasattr(face.os, "walk"),
-    "copytree": hasattr(face, "shutil"),
-}.items():
-    if not _there:
-        delattr(AsyncSys, _name)
