@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import asyncsys_loop
-from asyncsys_loop import _attach
 
 from . import Participant, Unavailable, WrongBackend, threads
 
@@ -19,8 +18,6 @@ _INLINE_SHARE = 0.9
 
 class AsyncSys(Participant):
     def __init__(self, executor: str, fast_path: bool) -> None:
-        if "fast_path" not in _attach.Options.__annotations__:
-            raise Unavailable("there is no fast path yet")
         self.executor = executor
         self.fast_path = fast_path
         self._before: asyncsys_loop.Stats | None = None
