@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from typing import Any, Final, TypedDict
 
 from . import _executors
 from ._engine import DEFAULT_MAX_WORKERS, DEFAULT_SLOTS, Engine, Stats
-from ._native import lib
+from ._native import lib, running_engine, set_look_up, set_running
 
 __all__ = [
     "Options",
@@ -23,7 +22,6 @@ __all__ = [
     "base_name",
     "engine_of",
     "make_engine",
-    "running",
     "running_engine",
     "stats",
 ]
@@ -40,11 +38,14 @@ class Options(TypedDict, total=False):
         slots: size of the table, a power of two up to 65536; 1024 by default. Calls for which
             there is no free slot wait in order.
         max_workers: the most exec threads; 64 by default. Calls that block occupy one each.
+        fast_path: whether calls of asyncsys_loop.os and files that can't block are answered at
+            once, without the table: True by default; ASYNCSYS_FAST_PATH=0 sets another default.
     """
 
     executor: str
     slots: int
     max_workers: int
+    fast_path: bool
 
 
 def _checked(name: str, value: object, largest: int) -> int:
@@ -55,11 +56,19 @@ def _checked(name: str, value: object, largest: int) -> int:
     return value
 
 
+def _fast_path_by_default() -> bool:
+    value = os.environ.get("ASYNCSYS_FAST_PATH") or "1"
+    if value not in {"0", "1"}:
+        raise ValueError(f"ASYNCSYS_FAST_PATH must be 0 or 1, not {value!r}")
+    return value == "1"
+
+
 def make_engine(
     loop: asyncio.AbstractEventLoop,
     executor: str | None = None,
     slots: int = DEFAULT_SLOTS,
     max_workers: int = DEFAULT_MAX_WORKERS,
+    fast_path: bool | None = None,
 ) -> Engine:
     """Check the options and make an engine for a loop that has none."""
     largest = lib.ASYNC_SYSCALL_MAX_SLOTS
@@ -72,8 +81,16 @@ def make_engine(
         executor = os.environ.get("ASYNCSYS_EXECUTOR") or "auto"
     if not isinstance(executor, str):
         raise TypeError(f"executor must be a str, not {type(executor).__name__}")
+    if fast_path is None:
+        fast_path = _fast_path_by_default()
+    if not isinstance(fast_path, bool):
+        raise TypeError(f"fast_path must be a bool, not {type(fast_path).__name__}")
     engine = Engine(
-        loop, executor=_executors.choose(executor), slots=slots, max_workers=max_workers
+        loop,
+        executor=_executors.choose(executor),
+        slots=slots,
+        max_workers=max_workers,
+        fast_path=fast_path,
     )
     setattr(loop, ATTRIBUTE, engine)
     return engine
@@ -100,34 +117,16 @@ def _attach_foreign(loop: asyncio.AbstractEventLoop, options: dict[str, Any]) ->
     return engine
 
 
-class _Running(threading.local):
-    """The engine of the loop of ours that runs in this thread.
-
-    It is kept here because asyncio.get_running_loop() makes a system call of its own, getpid(),
-    before Python 3.12.
-    """
-
-    engine: Engine | None = None
-
-
-running = _Running()
+# Which engine runs in this thread is C's to know: the hot path starts there, and
+# asyncio.get_running_loop() would make a system call of its own, getpid(), before Python 3.12.
 
 
 def _forget_running() -> None:
-    running.engine = None
+    set_running(None)
 
 
 # asyncio forgets the running loop in a forked child, too.
 os.register_at_fork(after_in_child=_forget_running)
-
-
-def running_engine() -> Engine:
-    """Return the engine of the running loop; a loop that has none gets one.
-
-    Raises:
-        RuntimeError: no loop is running in this thread.
-    """
-    return running.engine or _look_up_engine()
 
 
 def _look_up_engine() -> Engine:
@@ -143,6 +142,9 @@ def _look_up_engine() -> Engine:
     except AttributeError:
         return _attach_foreign(loop, {})
     return engine
+
+
+set_look_up(_look_up_engine)
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
@@ -206,5 +208,5 @@ def stats() -> Stats:
     Raises:
         RuntimeError: no loop is running in this thread.
     """
-    engine = running_engine()
+    engine: Engine = running_engine()
     return engine.stats(base_name(asyncio.get_running_loop()))

@@ -3,36 +3,36 @@
 Theory of operation
 ===================
 
-A coroutine that wants a system call gives its number and six integers to `Engine.call()`. That
-takes a free slot, writes the request (NONE -> HASCALL), and awaits an ordinary future of the loop.
-The first request of a tick schedules one callback that rings the doorbell for all of them. An exec
-thread runs the calls, without the GIL. The first completion makes an eventfd readable; the loop's
-reader then takes everything that is complete in one C call, sets the futures, and so frees the
-slots. While completions keep coming, the engine looks again in each tick by itself, and the
-executor writes no eventfd: a busy loop is told nothing that it finds out anyway.
+A coroutine that wants a system call awaits a Call (native/engine/call.c): its number, six words,
+and what must stay alive. If it can be answered at once without blocking, it is. Otherwise it takes
+a free slot, the request is written (NONE -> HASCALL), and the coroutine waits for an ordinary
+future of the loop. The first request of a tick schedules one callback that rings the doorbell for
+all of them. An exec thread runs the calls, without the GIL. The first completion makes an eventfd
+readable; the loop's reader then takes everything that is complete, writes the results into the
+Calls, and wakes their futures. While completions keep coming, the engine looks again in each tick
+by itself, and the executor writes no eventfd: a busy loop is told nothing that it finds out anyway.
 
-Nothing here is locked. The engine belongs to the thread of its loop; what is shared with exec
-threads lives in the table (native/include/async_syscall.h).
-
-What is in flight
-=================
-
-`_calls[slot]` is the one record of a call: its future, what must be kept alive, how to undo it, and
-whether it must run whatever happens to its caller. It is set when the request is written, and
-cleared when its result is taken. A future that is done before that was cancelled; then the result
-is undone, by who takes it from the table. So for each call, one of two happens, and exactly once:
-
-* the future gets the result, and the coroutine that awaits it goes on; or
-* the future was cancelled, and the call is withdrawn, or completes and is undone.
+The part of this that every call passes through is C, EngineBase; this file has the rest. Nothing is
+locked. The engine belongs to the thread of its loop; what is shared with exec threads lives in the
+table (native/include/async_syscall.h).
 
 Cancellation settles first
 ==========================
 
 asyncio cancels a future at once and then tells the coroutine. But the call is still in the table,
-and its exec thread may write into the buffer at any moment. So `call()` catches the cancellation,
-and withdraws the call if nobody has claimed it. Otherwise it interrupts the call, awaits its end,
-and only then lets CancelledError go on. Further cancellations meanwhile change nothing: it is
-already on its way out.
+and its exec thread may write into the buffer at any moment. So the Call doesn't let CancelledError
+through: it hands it to `_settle()`, which withdraws the call if nobody has claimed it. Otherwise it
+interrupts the call and awaits its end; only then CancelledError goes on. Further cancellations
+meanwhile change nothing: it is already on its way out.
+
+So for each call, one of two happens, and exactly once: who awaits it gets the result; or the call
+is withdrawn, or completes and is undone (a descriptor that it returned is closed).
+
+Descriptors that aren't ready
+=============================
+
+A read of an empty pipe may take for ever. It waits for readiness in the loop, as a socket does, and
+goes on when there is something to read: _readiness.py.
 """
 
 from __future__ import annotations
@@ -42,18 +42,17 @@ import contextlib
 import os
 import time
 import warnings
-from collections import OrderedDict
 from dataclasses import dataclass
 from errno import EAGAIN, EBUSY, EINVAL, ENOENT
 from typing import TYPE_CHECKING, Any, Final
 
-from ._native import ffi, lib
+from ._native import EngineBase, ffi, lib
+from ._readiness import Readiness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Discard = Callable[[int, object], None]
-    Call = tuple[asyncio.Future[int], object, Discard | None, bool]  # see "What is in flight"
+    from ._native import Call
 
 __all__ = ["Engine", "Stats", "close_descriptor"]
 
@@ -72,13 +71,8 @@ CLOSE_PATIENCE: Final = 5.0
 # Calls that outlived their loop: the kernel may still write to what they keep.
 _abandoned: list[Any] = []
 
-_submit = lib.async_syscall_submit
-_submit_memory = lib.async_syscall_submit_memory
 _ring = lib.async_syscall_ring
-_reap = lib.async_syscall_reap
-_withdraw = lib.async_syscall_withdraw
 _interrupt = lib.async_syscall_interrupt
-_unpack = ffi.unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +91,8 @@ class Stats:
         completed: calls that ran, whatever their result.
         cancelled: calls whose caller was cancelled; withdrawn ones are among them.
         withdrawn: calls that were cancelled before anybody had claimed them, and never ran.
-        inline: calls that were answered without the table. 0 until there is a fast path.
+        inline: calls that were answered at once, without the table.
+        waiting: reads and writes that wait until their descriptor is ready, at the moment.
         doorbells: times that an exec thread was woken for requests.
         reinforcements: times that threads were added because the others were stuck.
         notifications: writes to the eventfd.
@@ -117,6 +112,7 @@ class Stats:
     cancelled: int
     withdrawn: int
     inline: int
+    waiting: int
     doorbells: int
     reinforcements: int
     notifications: int
@@ -130,26 +126,14 @@ def close_descriptor(result: int, _kept: object) -> None:
         os.close(result)
 
 
-def _release(keep: Any) -> None:
+def _release(keep: list[Any]) -> None:
     """Let go of memory before an exception is raised: its traceback keeps frames, and they this."""
-    for memory in keep if isinstance(keep, tuple | list) else (keep,):
+    for memory in keep:
         if isinstance(memory, ffi.CData):
             ffi.release(memory)
 
 
-class _Queued:
-    """A call that waits for a free slot."""
-
-    __slots__ = ("arguments", "call", "slot", "submit")
-
-    def __init__(self, call: Call, submit: Any, arguments: tuple[Any, ...]) -> None:
-        self.call = call
-        self.submit = submit
-        self.arguments = arguments
-        self.slot = -1  # none yet
-
-
-class Engine:
+class Engine(EngineBase):
     """One table of system calls, served for one event loop.
 
     Args:
@@ -157,6 +141,7 @@ class Engine:
         executor: name of the executor, one that can be used here.
         slots: size of the table, a power of two from 1 to 65536.
         max_workers: the most exec threads, from 1 to 32768.
+        fast_path: whether calls that can't block are answered without the table.
 
     Raises:
         ValueError: a size that can't be.
@@ -164,9 +149,16 @@ class Engine:
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, *, executor: str, slots: int, max_workers: int
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        executor: str,
+        slots: int,
+        max_workers: int,
+        fast_path: bool,
     ) -> None:
         error = ffi.new("int *")
+        self._closed = True  # until there is something to close
         self._table = lib.async_syscall_open(
             executor.encode(), slots, max_workers, IDLE_MILLISECONDS, error
         )
@@ -176,79 +168,35 @@ class Engine:
             if error[0] == -EINVAL:
                 raise ValueError(f"slots={slots} or max_workers={max_workers} is out of range")
             raise OSError(-error[0], f"asyncsys_loop: no table: {os.strerror(-error[0])}")
+        super().__init__(loop, int(ffi.cast("uintptr_t", self._table)), slots, fast_path)
         self.executor = executor
         self._loop = loop
-        self._call_soon = loop.call_soon
-        self._create_future = loop.create_future
-        self._calls: list[Call | None] = [None] * slots
-        self._queue: OrderedDict[_Queued, None] = OrderedDict()
-        self._ending: dict[asyncio.Future[int], asyncio.Future[None] | None] = {}
-        self._reaped = ffi.new("int64_t[]", 1 + 2 * slots)
-        self._ring_scheduled = False
-        self._closed = False
+        self._ending: dict[Call[Any], asyncio.Future[None] | None] = {}
+        self._readiness: Readiness | None = None
         self._cancelled = 0
-        self._wakeups = 0
         self._event_fd = lib.async_syscall_event_fd(self._table)
         try:
             loop.add_reader(self._event_fd, self._on_notified)
         except BaseException:
+            self._detach()
             lib.async_syscall_close(self._table)
             raise
+        self._closed = False
 
-    async def call(
+    async def run(
         self,
         number: int,
-        a0: int = 0,
-        a1: Any = 0,
-        a2: int = 0,
-        a3: int = 0,
-        a4: int = 0,
-        a5: int = 0,
-        *,
-        keep: object = None,
-        discard: Discard | None = None,
-        must_run: bool = False,
+        words: list[int],
+        keep: list[Any],
+        discard: Callable[[int, object], None] | None,
+        must_run: bool,
     ) -> int:
-        """Run one system call, and return its result, or -errno.
-
-        Args:
-            number: number of the system call. It isn't checked here.
-            a0: first of six arguments: integers of 64 bits with a sign. A pointer is the address of
-                memory that stays where it is as long as `keep` lives; for a1, which is where most
-                calls have theirs, it may be that memory itself, which is quicker.
-            keep: what must stay alive until the call has ended: memory, or a tuple or list of it.
-                It is released where the call fails.
-            discard: called with the result and `keep` where the call ran and its caller doesn't
-                learn of it. Must not block.
-            must_run: a cancelled caller doesn't stop the call, it only waits for it: close().
-
-        Raises:
-            asyncio.CancelledError: after the call has settled.
-            RuntimeError: the table is closed, or was made before a fork.
-        """
-        future = self._create_future()
-        call = (future, keep, discard, must_run)
-        submit = _submit if type(a1) is int else _submit_memory
-        slot = -EAGAIN if self._queue else submit(self._table, number, a0, a1, a2, a3, a4, a5)
-        queued = None
-        if slot >= 0:
-            self._calls[slot] = call
-            if not self._ring_scheduled:
-                self._ring_scheduled = True
-                self._call_soon(self._ring)
-        elif slot == -EAGAIN and not lib.async_syscall_is_forked(self._table):
-            queued = _Queued(call, submit, (number, a0, a1, a2, a3, a4, a5))
-            self._queue[queued] = None
-        else:
-            raise self._unusable()
+        """As call(), for cffi's memory: it is released before an exception is raised."""
         try:
-            result: int = await future
+            result: int = await self.call(number, words, keep, discard, must_run)
         except GeneratorExit:
-            # The coroutine was closed or collected: nothing can be awaited any more.
-            self._disown(call, slot, queued)
-            raise
+            raise  # the call may still be at it
         except BaseException:
-            await self._settle(call, slot, queued)
             _release(keep)
             raise
         if result < 0:
@@ -257,77 +205,53 @@ class Engine:
 
     # Cancellation
 
-    async def _settle(self, call: Call, slot: int, queued: _Queued | None) -> None:
+    async def _settle(self, call: Call[Any]) -> None:
         """Return when a call whose caller was cancelled is out of the table, and undone."""
-        future, _, _, must_run = call
         self._cancelled += 1
-        if future.done() and not future.cancelled():
-            # The result was on its way already.
-            if future.exception() is None:
-                self._discard(call, future.result())
+        if call.state == "ended":
+            call.undo()  # its result was on its way already
             return
         if self._closed:
             return
-        future.cancel()
-        if queued is not None:
-            slot = queued.slot
-            if slot < 0 and not must_run:
-                del self._queue[queued]
+        if not call.must_run:
+            if self._withdraw(call):
+                self._feed()
                 return
-        if slot >= 0:
-            if self._calls[slot] is not call:
-                return  # it ended after the cancellation, and was undone there
-            if not must_run:
-                if self._withdraw(call, slot):
-                    return
-                self._interrupt(call, slot, FIRST_REPEAT)
+            self._interrupt(call, FIRST_REPEAT)
+        call.settling = True
         ending = self._ending
-        ending[future] = None
-        while future in ending:
-            waiter = ending[future] = self._create_future()
+        ending[call] = None
+        while call in ending:
+            waiter = ending[call] = self._loop.create_future()
             # Cancelled again: CancelledError is what the caller raises in the end anyway.
             with contextlib.suppress(asyncio.CancelledError):
                 await waiter
 
-    def _disown(self, call: Call, slot: int, queued: _Queued | None) -> None:
+    def _disown(self, call: Call[Any]) -> None:
         """Nobody awaits this call any more, nor its end. What it returns will be undone."""
-        future, _, _, must_run = call
-        if future.done() and not future.cancelled():
-            if future.exception() is None:
-                self._discard(call, future.result())
+        if self._closed or call.must_run:
             return
-        if self._closed:
-            return
-        future.cancel()
-        if must_run:
-            return
-        if queued is not None:
-            slot = queued.slot
-            if slot < 0:
-                del self._queue[queued]
-                return
-        if self._calls[slot] is call and not self._withdraw(call, slot):
-            self._interrupt(call, slot, FIRST_REPEAT)
+        if self._withdraw(call):
+            self._feed()
+        else:
+            self._interrupt(call, FIRST_REPEAT)
 
-    def _withdraw(self, call: Call, slot: int) -> bool:
-        if not _withdraw(self._table, slot):
-            return False
-        self._calls[slot] = None
-        self._feed()
-        return True
+    def _settled(self, call: Call[Any]) -> None:
+        """A call has ended whose caller was cancelled, or is gone."""
+        call.undo()
+        waiter = self._ending.pop(call, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
-    def _interrupt(self, call: Call, slot: int, repeat: float) -> None:
+    def _interrupt(self, call: Call[Any], repeat: float) -> None:
         """Interrupt a call, again and again: one that hadn't entered the kernel didn't notice."""
-        if self._closed or self._calls[slot] is not call:
+        if self._closed or call.state != "submitted":
             return
-        _interrupt(self._table, slot)
-        self._loop.call_later(repeat, self._interrupt, call, slot, min(repeat * 2, LONGEST_REPEAT))
+        _interrupt(self._table, call.slot)
+        self._loop.call_later(repeat, self._interrupt, call, min(repeat * 2, LONGEST_REPEAT))
 
-    def _discard(self, call: Call, result: int) -> None:
+    def _discard(self, discard: Callable[[int, object], None], result: int, keep: object) -> None:
         """Undo a call whose caller doesn't learn of its result."""
-        _, keep, discard, _ = call
-        if discard is None:
-            return
         try:
             discard(result, keep)
         except Exception as error:  # noqa: BLE001  (nobody is there to raise it to)
@@ -335,72 +259,29 @@ class Engine:
                 {"message": "undoing a cancelled system call failed", "exception": error}
             )
 
-    def _undo(self, call: Call, result: int) -> None:
-        """A call ended whose future was cancelled before."""
-        self._discard(call, result)
-        waiter = self._ending.pop(call[0], None)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+    async def _when_ready(self, call: Call[Any]) -> Any:
+        """Await a read or write whose descriptor wasn't ready."""
+        if self._closed or lib.async_syscall_is_forked(self._table):
+            raise self._unusable()
+        if self._readiness is None:
+            self._readiness = Readiness(self, self._loop)
+        return await self._readiness.run(call)
 
     # The loop's side
 
     def _ring(self) -> None:
         self._ring_scheduled = False
+        if self._closed:
+            return
         if _ring(self._table) < 0:
             self._fail_unclaimed()
 
     def _fail_unclaimed(self) -> None:
         """No exec thread, and the system gives none: nobody would ever run what is in the table."""
-        for slot, call in enumerate(self._calls):
-            if call is not None and _withdraw(self._table, slot):
-                self._calls[slot] = None
-                if call[0].done():
-                    self._undo(call, -EAGAIN)
-                else:
-                    call[0].set_exception(
-                        OSError(EAGAIN, "asyncsys_loop: no exec thread could be started")
-                    )
+        for call in self._calls():
+            if self._withdraw(call):
+                call.fail(OSError(EAGAIN, "asyncsys_loop: no exec thread could be started"))
         self._feed()
-
-    def _on_notified(self) -> None:
-        self._wakeups += 1
-        self._take(1)
-
-    def _look(self) -> None:
-        if not self._closed:
-            self._take(0)
-
-    def _take(self, notified: int) -> None:
-        count = _reap(self._table, notified, self._reaped)
-        pairs = _unpack(self._reaped, 1 + 2 * count)
-        calls = self._calls
-        for slot, result in zip(pairs[1::2], pairs[2::2], strict=True):
-            call: Any = calls[slot]
-            calls[slot] = None
-            future = call[0]
-            if future.done():
-                self._undo(call, result)
-            else:
-                future.set_result(result)
-        if self._queue:
-            self._feed()
-        if pairs[0]:
-            self._call_soon(self._look)
-
-    def _feed(self) -> None:
-        """Give free slots to those who wait for one, first come, first served."""
-        queue = self._queue
-        while queue:
-            queued = next(iter(queue))
-            slot = queued.submit(self._table, *queued.arguments)
-            if slot < 0:
-                break
-            del queue[queued]
-            queued.slot = slot
-            self._calls[slot] = queued.call
-            if not self._ring_scheduled:
-                self._ring_scheduled = True
-                self._call_soon(self._ring)
 
     # The end
 
@@ -424,17 +305,22 @@ class Engine:
             return
         self._closed = True
         table = self._table
-        if lib.async_syscall_is_forked(table):
+        forked = lib.async_syscall_is_forked(table)
+        if self._readiness is not None:
+            self._readiness.close(forked=forked)
+        if forked:
             # The loop's selector is the parent's too: removing the reader would remove it there.
+            self._detach()
             self._table = ffi.NULL
             lib.async_syscall_close(table)
             return
         self._loop.remove_reader(self._event_fd)
         self._end_calls()
+        self._detach()
         self._table = ffi.NULL
         if lib.async_syscall_close(table) == -EBUSY:
             lib.async_syscall_abandon(table)
-            stuck = [call for call in self._calls if call is not None]
+            stuck = self._calls()
             _abandoned.append((table, stuck))
             warnings.warn(
                 f"asyncsys_loop: {len(stuck)} system calls could not be interrupted; their threads "
@@ -444,29 +330,22 @@ class Engine:
             )
 
     def _end_calls(self) -> None:
-        table, calls = self._table, self._calls
-        for queued in [queued for queued in self._queue if not queued.call[3]]:
-            del self._queue[queued]
-        for slot, call in enumerate(calls):
-            if call is not None and not call[3] and _withdraw(table, slot):
-                calls[slot] = None
+        table = self._table
+        for call in self._queue() + self._calls():
+            if not call.must_run:
+                self._withdraw(call)
         deadline = time.monotonic() + CLOSE_PATIENCE
         pause = FIRST_REPEAT / 10
         while True:
-            count = _reap(table, 0, self._reaped)
-            pairs = _unpack(self._reaped, 1 + 2 * count)
-            for i in range(1, 2 * count, 2):
-                ended: Any = calls[pairs[i]]
-                calls[pairs[i]] = None
-                self._discard(ended, pairs[i + 1])
-            self._feed()
+            for call in self._reap():
+                call.undo()
             _ring(table)
-            waiting = [slot for slot, call in enumerate(calls) if call is not None]
+            waiting = self._calls()
             if not waiting or time.monotonic() > deadline:
                 return
-            for slot in waiting:
-                if not calls[slot][3]:  # type: ignore[index]
-                    _interrupt(table, slot)
+            for call in waiting:
+                if not call.must_run:
+                    _interrupt(table, call.slot)
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_REPEAT)
 
@@ -498,15 +377,16 @@ class Engine:
             max_workers=counted.max_workers,
             workers=counted.workers,
             in_flight=counted.in_flight,
-            queued=len(self._queue),
+            queued=self.queued,
             submitted=counted.submitted,
             completed=counted.completed,
             cancelled=self._cancelled,
             withdrawn=counted.withdrawn,
-            inline=0,
+            inline=self.answered_inline,
+            waiting=0 if self._readiness is None else self._readiness.waiting,
             doorbells=counted.doorbells,
             reinforcements=counted.reinforcements,
             notifications=counted.notifications,
-            wakeups=self._wakeups,
+            wakeups=self.wakeups,
             sleeps=counted.sleeps,
         )

@@ -11,7 +11,8 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from ._attach import Options, engine_of, make_engine, running
+from ._attach import Options, engine_of, make_engine
+from ._native import set_running
 from ._syscall import syscall
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ class EventLoop(_Loop):
 
     def run_forever(self) -> None:
         """Run until stop() is called, as the base does."""
-        before, running.engine = running.engine, self._asyncsys_engine
+        before = set_running(self._asyncsys_engine)
         try:
             super().run_forever()
         finally:
-            running.engine = before
+            set_running(before)
 
     def close(self) -> None:
         """Close the engine, then the loop: calls in flight are ended first."""
@@ -96,7 +97,7 @@ def new_event_loop(*, base: str | None = None, **options: Unpack[Options]) -> Ev
         base: "uvloop" or "asyncio". By default what the variable ASYNCSYS_BASE says, else uvloop
             where it is installed.
         **options: executor ("auto", "kmod" or "threads"; ASYNCSYS_EXECUTOR sets the default),
-            slots (a power of two; 1024) and max_workers (64).
+            slots (a power of two; 1024), max_workers (64) and fast_path (True; ASYNCSYS_FAST_PATH).
 
     Returns:
         A subclass of uvloop.Loop or asyncio.SelectorEventLoop, with a method syscall().

@@ -1,5 +1,11 @@
-"""The C library: `lib` has its functions and `ffi` its types. Built by native/build_native.py."""
+"""The native code, built by native/build_native.py: two modules in one shared object.
 
+`lib` has the functions of the C library, and `ffi` its types. `Call`, `EngineBase` and `Operation`
+are the hot path of the engine, written against CPython's own API: native/engine/engine.h.
+"""
+
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 try:
@@ -10,7 +16,37 @@ except ImportError as error:
         "In a checkout, `make` builds it into build/venv-*; elsewhere: pip install asyncsys-loop"
     ) from error
 
+
+def _load(name: str, path: str) -> Any:
+    # The way that PEP 489 gives for several modules in one file.
+    spec = spec_from_file_location(name, path, loader=ExtensionFileLoader(name, path))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_engine: Any = _load("_asyncsys_engine", _asyncsys_loop.__file__)
+
 ffi: Any = _asyncsys_loop.ffi
 lib: Any = _asyncsys_loop.lib
+Call: Any = _engine.Call
+EngineBase: Any = _engine.EngineBase
+Operation: Any = _engine.Operation
+running_engine: Any = _engine.running_engine
+set_look_up: Any = _engine.set_look_up
+set_running: Any = _engine.set_running
+stat_result: Any = _engine.stat_result
 
-__all__ = ["ffi", "lib"]
+__all__ = [
+    "Call",
+    "EngineBase",
+    "Operation",
+    "ffi",
+    "lib",
+    "running_engine",
+    "set_look_up",
+    "set_running",
+    "stat_result",
+]

@@ -49,18 +49,20 @@ a number        no argument: itself
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from . import _convert as convert
+from . import _native as native
 from ._attach import running_engine
 from ._engine import close_descriptor
 from ._native import ffi
 from ._syscalls import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ._syscalls import SyscallDescription
 
@@ -75,6 +77,23 @@ IOV_MAX: Final = 1024
 _IOVEC = ffi.typeof("uint64_t[]")
 _EMPTY: Final = convert.readable(b"\0")
 _EMPTY_ADDRESS: Final = convert.address(_EMPTY)
+
+
+# As native/engine/engine.h has them: enum result and enum inline_way.
+BYTES: Final = 3
+STRUCT: Final = 4
+RESULTS: Final[dict[Any, int]] = {int: 1, None: 2, bytes: BYTES, os.stat_result: 5}
+NEVER_BLOCKS: Final = 1
+OTHER: Final = "other"  # a kind that only Python converts
+WAYS: Final = {
+    "read": 2,
+    "pread64": 3,
+    "write": 4,
+    "pwrite64": 5,
+    "openat": 6,
+    "statx": 7,
+    "close": 8,
+}
 
 
 class _Prepared:
@@ -151,12 +170,17 @@ def _audit_word(word: str) -> tuple[str, Any]:
 class Operation(Generic[_Result]):
     """One system call with the arguments that Python code gives for it. Made by operation().
 
-    Called with one argument for each kind that takes one, in the kernel's order; awaited by the
-    caller, who gets the result or an OSError.
+    What operation() returns is called with one argument for each kind that takes one, in the
+    kernel's order. That gives what is to be awaited, which gives the result, or raises:
+
+        OSError: the call failed.
+        TypeError, ValueError, OverflowError: an argument that can't be, as `os` has it.
+        RuntimeError: no loop is running here.
+        asyncio.CancelledError: after the call has settled.
     """
 
     def __init__(
-        self, name: str, arguments: str, function: str, audit: str, result: type[bytes | int] | None
+        self, name: str, arguments: str, function: str, audit: str, result: type[Any] | None
     ) -> None:
         self.name = name
         self.function = function or name
@@ -264,15 +288,8 @@ class Operation(Generic[_Result]):
             words.append(_SCALARS[kind](next(given)))
             audited.append(words[-1])
 
-    async def __call__(self, *arguments: Any) -> _Result:
-        """Run the call, and return its result.
-
-        Raises:
-            OSError: it failed.
-            TypeError, ValueError, OverflowError: an argument that can't be, as `os` has it.
-            RuntimeError: no loop is running here.
-            asyncio.CancelledError: after the call has settled.
-        """
+    async def slowly(self, *arguments: Any) -> _Result:
+        """Run the call, whatever its arguments: what C doesn't convert by itself comes here."""
         prepared = self.prepare(arguments)
         if self.event is not None:
             audited = prepared.audited
@@ -284,44 +301,77 @@ class Operation(Generic[_Result]):
             discard = close_descriptor
         elif description.fds_argument >= 0:
             discard = _close_two
-        result = await running_engine().call(
-            description.number,
-            *prepared.words,
-            keep=prepared.keep,
-            discard=discard,
-            must_run=self.must_run,
+        result = await running_engine().run(
+            description.number, prepared.words, prepared.keep, discard, self.must_run
         )
         if result < 0:
             raise convert.os_error(result, *prepared.paths[:2])
         answer: Any = None
         if self.result is int:
             answer = result
-        elif self.result is bytes:
+        elif self.result is not None:
             whole = any(kind == "struct" for kind, _ in self.kinds)
             memory = prepared.memory
             answer = convert.taken(memory, len(memory) if whole else result)
+            if self.result is os.stat_result:
+                answer = native.stat_result(answer)
         return answer  # type: ignore[no-any-return]
+
+    def definition(self) -> tuple[Any, ...]:
+        """Return the declaration as C wants it: see native/engine/operation.c."""
+        kinds = tuple(
+            ("constant", int(kind))
+            if kind.lstrip("-").isdigit()
+            else (kind, int(detail) if kind == "struct" else 0)
+            for kind, detail in self.kinds
+        )
+        description = self.description
+        result = RESULTS[self.result]
+        if result == BYTES and any(kind == "struct" for kind, _ in self.kinds):
+            result = STRUCT
+        returns_fd = description.returns_fd
+        if description.fd_argument >= 0:
+            kind, value = kinds[description.fd_argument]
+            returns_fd = value in description.fd_values
+            if kind != "constant":
+                kinds = ((OTHER, 0),) * len(kinds)
+        way = WAYS.get(self.name, NEVER_BLOCKS if description.never_blocks else 0)
+        return (
+            description.number,
+            kinds,
+            result,
+            way,
+            returns_fd,
+            description.fds_argument >= 0,
+            self.must_run,
+            self.event,
+            tuple(at if kind == "at" else -1 for kind, at in self.audited),
+            tuple(None if kind == "at" else at for kind, at in self.audited),
+        )
 
 
 @overload
 def operation(
     name: str, arguments: str, *, result: type[_Result], function: str = "", audit: str = ""
-) -> Operation[_Result]: ...
+) -> Callable[..., Awaitable[_Result]]: ...
 @overload
 def operation(
     name: str, arguments: str, *, result: None = None, function: str = "", audit: str = ""
-) -> Operation[None]: ...
+) -> Callable[..., Awaitable[None]]: ...
 def operation(
     name: str, arguments: str, *, result: Any = None, function: str = "", audit: str = ""
-) -> Operation[Any]:
+) -> Callable[..., Awaitable[Any]]:
     """Declare an operation.
 
     Args:
         name: the system call, as native/syscalls.tbl names it.
         arguments: the kinds of its arguments, in the kernel's order.
-        result: int for what the call returns, bytes for the memory that it filled, None for none.
+        result: int for what the call returns, bytes for the memory that it filled, os.stat_result
+            for a struct statx, None for nothing.
         function: the name that messages say, where it isn't the call's.
         audit: the audit event, and the positions, among the given arguments, of those that hooks
             see; "None" for a None, "=-1" for a -1.
     """
-    return Operation(name, arguments, function, audit, result)
+    owner = Operation[Any](name, arguments, function, audit, result)
+    call: Callable[..., Awaitable[Any]] = native.Operation(owner).call
+    return call

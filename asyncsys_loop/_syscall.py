@@ -57,12 +57,12 @@ async def syscall(number: int | str, /, *args: Any) -> int:
             values.append(_word(value, description, position))
         else:
             values.append(_pointer(description, argument, position, value, args, keep, paths))
-    result = await running_engine().call(
+    result: int = await running_engine().run(
         description.number,
-        *values,
-        keep=keep,
-        discard=_discard(description, values),
-        must_run=description.name in _MUST_RUN,
+        values,
+        keep,
+        _discard(description, values),
+        description.name in _MUST_RUN,
     )
     if result < 0:
         raise os_error(result, *paths[:2])

@@ -20,6 +20,8 @@ sys.path.insert(0, str(NATIVE))
 import syscalls_table  # noqa: E402  (it stands beside this file, which isn't a package)
 
 SOURCES = ["table.c", "exec.c", "pool.c", "executor_kmod.c", "executor_threads.c"]
+# The engine's hot path, against CPython's stable API: a second module in the same shared object.
+SOURCES += sorted(f"engine/{path.name}" for path in NATIVE.glob("engine/*.c"))
 HEADERS = ["include/async_syscall.h", "exec.h", "table.h"]
 BEGIN, END = "/* cffi reads from here on", "/* cffi stops reading here. */"
 

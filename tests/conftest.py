@@ -1,6 +1,6 @@
 """One body of tests, for each executor and each base loop, and what every test is held to.
 
-ASYNCSYS_EXECUTOR and ASYNCSYS_BASE choose what the tests run on; `make test` runs all combinations.
+ASYNCSYS_EXECUTOR, ASYNCSYS_BASE and ASYNCSYS_FAST_PATH choose what the tests run on.
 Coroutine tests run on a loop of asyncsys_loop.new_event_loop(); the marker `loop` has its options.
 
 After each test everything is where it was before: no call in the table or in the queue and no
@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "loop(foreign=False, **options): options of new_event_loop() for this test's loop; "
             "foreign: a loop of the base itself, without an engine"
         ),
+        "through_the_table: without the fast path, whatever the matrix says",
         "blocks_loop(reason): the loop may stand still in this test",
         "leaves_calls(reason): calls may be in flight when this test's body ends",
     ):
@@ -87,7 +88,10 @@ _items: list[pytest.Item] = []  # the one that runs
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     _items.append(item)
-    result = yield
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("through_the_table") is not None:
+            patch.setenv("ASYNCSYS_FAST_PATH", "0")
+        result = yield
     _items.pop()
     return result
 
@@ -152,7 +156,7 @@ def _left_in_table(loop: asyncio.AbstractEventLoop) -> list[str]:
     counts = {
         "calls in flight": stats.in_flight,
         "queued calls": stats.queued,
-        "calls that keep buffers": sum(call is not None for call in engine._calls),
+        "calls that keep buffers": len(engine._calls()),
         "cancelled callers that wait": len(engine._ending),
     }
     return [f"{count} {what}" for what, count in counts.items() if count]

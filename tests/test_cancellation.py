@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import struct
+import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from asyncsys_loop import SYS, _engine, stats, syscall
 from asyncsys_loop._attach import running_engine
 
 from .support import Stuck, claimed, descriptors, stuck, until
+
+pytestmark = pytest.mark.through_the_table
 
 
 @pytest.fixture
@@ -343,19 +346,23 @@ def cancel_at(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, A
         await cancelled(task)
 
     async def result_on_its_way(coroutine: Coroutine[Any, Any, Any]) -> None:
-        engine = running_engine()
-        create_future = engine._create_future
+        @types.coroutine
+        def steps() -> Generator[Any, Any, Any]:
+            waiting = coroutine.send(None)
+            # Called before the task's own callback, which is added when it gets the future.
+            waiting.add_done_callback(lambda _: task.cancel())
+            while True:
+                try:
+                    sent = yield waiting
+                except BaseException as exception:  # noqa: BLE001
+                    waiting = coroutine.throw(exception)
+                else:
+                    waiting = coroutine.send(sent)
 
-        def cancel_when_done() -> asyncio.Future[Any]:
-            future = create_future()
-            # Called before the task's own callback, which is added when it awaits the future.
-            future.add_done_callback(lambda _: task.cancel())
-            return future
+        async def run() -> Any:
+            return await steps()
 
-        engine._create_future = cancel_when_done
-        task = asyncio.create_task(coroutine)
-        await asyncio.sleep(0)
-        engine._create_future = create_future
+        task = asyncio.create_task(run())
         await cancelled(task)
 
     return result_on_its_way if "way" in request.param else completed_in_the_table
@@ -632,11 +639,14 @@ async def test_error_while_undoing_loses_no_other_call(
         raise OSError(errno.EIO, "the disk is gone")
 
     close = os.close
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     with monkeypatch.context() as patch:
         patch.setattr(os, "close", fail)
         others = [asyncio.create_task(syscall("getppid")) for _ in range(10)]
-        await cancel_at(asyncsys_loop.os.open("/", os.O_RDONLY))
+        await cancel_at(syscall("openat", -100, "/", os.O_RDONLY, 0))
         assert set(await asyncio.gather(*others)) == {os.getppid()}
+    assert ["the disk is gone" in str(context["exception"]) for context in told] == [True]
 
 
 async def test_stuck_helper_is_stuck() -> None:

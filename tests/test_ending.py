@@ -25,6 +25,8 @@ from asyncsys_loop._attach import engine_of
 
 from .support import ROOT, TIME_SCALE, claimed, descriptors, output_of, run_python, until
 
+pytestmark = pytest.mark.through_the_table
+
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:

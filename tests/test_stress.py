@@ -23,6 +23,8 @@ from .support import TIME_SCALE
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+pytestmark = pytest.mark.through_the_table
+
 MILLION = 1_000_000
 CALLS = int(
     os.environ.get("ASYNCSYS_STRESS") or (MILLION if default_base() == "uvloop" else MILLION // 10)

@@ -79,7 +79,11 @@ def flock(fd: FileDescriptorLike, operation: int) -> _Locking:
     Raises:
         BlockingIOError: LOCK_NB, and somebody else has the lock.
     """
-    return _Locking(_flock(fd, operation), lambda: _flock(fd, LOCK_UN))
+
+    async def lock() -> None:
+        await _flock(fd, operation)
+
+    return _Locking(lock(), lambda: _flock(fd, LOCK_UN))
 
 
 def lockf(fd: int, command: int, length: int, /) -> _Locking:

@@ -42,16 +42,16 @@ _AT_EACCESS: Final = 0x200
 
 # statx(2) rather than stat(2): its struct is the same on every architecture.
 _told = f"{STATX_BASIC_STATS} struct:256"
-_stat = operation("statx", f"dir_fd path int {_told}", function="stat", result=bytes)
+_stat = operation("statx", f"dir_fd path int {_told}", function="stat", result=os.stat_result)
 _lstat = operation(
     "statx",
     f"dir_fd path {_AT_SYMLINK_NOFOLLOW | _AT_NO_AUTOMOUNT} {_told}",
     function="lstat",
-    result=bytes,
+    result=os.stat_result,
 )
 _at_descriptor = f"empty {_AT_EMPTY_PATH | _AT_NO_AUTOMOUNT} {_told}"
-_stat_descriptor = operation("statx", f"path_fd {_at_descriptor}", result=bytes)
-_fstat = operation("statx", f"fd {_at_descriptor}", result=bytes)
+_stat_descriptor = operation("statx", f"path_fd {_at_descriptor}", result=os.stat_result)
+_fstat = operation("statx", f"fd {_at_descriptor}", result=os.stat_result)
 _statx = operation("statx", "dir_fd path int word struct:256", result=bytes)
 _statx_descriptor = operation("statx", "path_fd empty int word struct:256", result=bytes)
 _statvfs = operation("statfs", "path struct:120", function="statvfs", result=bytes)
@@ -59,58 +59,6 @@ _statvfs_descriptor = operation("fstatfs", "path_fd struct:120", result=bytes)
 _fstatvfs = operation("fstatfs", "fd struct:120", result=bytes)
 _access = operation("faccessat", "dir_fd path int", function="access")
 _access_flags = operation("faccessat2", "dir_fd path int int", function="access")
-
-# Up to and with stx_dev_minor.
-_STATX_FIELDS: Final = struct.Struct("=II8xIIIHxxQQQ8xqI4xqI4xqI4xqI4xIIII")
-
-
-def _stat_result(memory: bytes) -> os.stat_result:
-    (
-        _mask,
-        block_size,
-        links,
-        uid,
-        gid,
-        mode,
-        inode,
-        size,
-        blocks,
-        atime,
-        atime_ns,
-        _btime,
-        _btime_ns,
-        ctime,
-        ctime_ns,
-        mtime,
-        mtime_ns,
-        rdev_major,
-        rdev_minor,
-        dev_major,
-        dev_minor,
-    ) = _STATX_FIELDS.unpack_from(memory)
-    return os.stat_result(
-        (
-            mode,
-            inode,
-            os.makedev(dev_major, dev_minor),
-            links,
-            uid,
-            gid,
-            size,
-            atime,
-            mtime,
-            ctime,
-            atime + 1e-9 * atime_ns,
-            mtime + 1e-9 * mtime_ns,
-            ctime + 1e-9 * ctime_ns,
-            atime * 1_000_000_000 + atime_ns,
-            mtime * 1_000_000_000 + mtime_ns,
-            ctime * 1_000_000_000 + ctime_ns,
-            block_size,
-            blocks,
-            os.makedev(rdev_major, rdev_minor),
-        )
-    )
 
 
 async def stat(
@@ -124,19 +72,19 @@ async def stat(
     path = convert.path_or_descriptor(path, "stat")
     if isinstance(path, int):
         convert.refuse_beside_descriptor("stat", path, dir_fd, follow_symlinks)
-        return _stat_result(await _stat_descriptor(path))
+        return await _stat_descriptor(path)
     flags = _AT_NO_AUTOMOUNT if follow_symlinks else _AT_SYMLINK_NOFOLLOW | _AT_NO_AUTOMOUNT
-    return _stat_result(await _stat(dir_fd, path, flags))
+    return await _stat(dir_fd, path, flags)
 
 
 async def lstat(path: StrOrBytesPath, *, dir_fd: int | None = None) -> os.stat_result:
     """As stat(), of a symbolic link itself. lstat(2), os.lstat()."""
-    return _stat_result(await _lstat(dir_fd, path))
+    return await _lstat(dir_fd, path)
 
 
 async def fstat(fd: int) -> os.stat_result:
     """As stat(), of a descriptor. fstat(2), os.fstat()."""
-    return _stat_result(await _fstat(fd))
+    return await _fstat(fd)
 
 
 # The whole of struct statx, up to what Linux 6.16 has in it.

@@ -1,0 +1,149 @@
+"""Descriptors that can be waited for: pipes, sockets, terminals, eventfds, inotify, pidfds.
+
+A read of an empty pipe may take for ever, and 5,000 of them would take 5,000 exec threads. So a
+read or write that would block waits here first: an epoll of the engine's own watches the
+descriptor, and the loop watches that epoll. (The loop's own add_reader() has room for one callback
+per descriptor, and that belongs to the application.)
+
+When the descriptor is ready the call is tried again. Between the two somebody else may have taken
+what was there; then it waits again, or, if the kernel can't try without blocking (no RWF_NOWAIT for
+this kind of file), it goes through the table, and an exec thread waits after all: as it must, and
+until it is interrupted.
+
+A write is ready when there is room for something, not for all. Where the kernel can't write a part
+of it without blocking, it goes in pieces for which there is room: PIPE_BUF bytes, which a pipe that
+is ready takes at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ._native import Call, EngineBase
+
+__all__ = ["Readiness"]
+
+READING: Final = select.EPOLLIN | select.EPOLLPRI | select.EPOLLRDHUP
+WRITING: Final = select.EPOLLOUT
+# What Call.retry() says.
+CALL: Final = 1
+PIECE: Final = 2
+ENDED: Final = select.EPOLLERR | select.EPOLLHUP
+
+
+class _Waiters:
+    """Who waits for one descriptor."""
+
+    __slots__ = ("readers", "writers")
+
+    def __init__(self) -> None:
+        self.readers: dict[asyncio.Future[None], None] = {}
+        self.writers: dict[asyncio.Future[None], None] = {}
+
+    @property
+    def mask(self) -> int:
+        return (READING if self.readers else 0) | (WRITING if self.writers else 0)
+
+
+class Readiness:
+    """The descriptors that calls of one engine wait for."""
+
+    def __init__(self, engine: EngineBase, loop: asyncio.AbstractEventLoop) -> None:
+        self._engine = engine
+        self._loop = loop
+        self._epoll = select.epoll()
+        self._waiters: dict[int, _Waiters] = {}
+        self.waiting = 0
+        loop.add_reader(self._epoll.fileno(), self._on_ready)
+
+    async def run(self, call: Call[Any]) -> Any:
+        """Await a call whose descriptor wasn't ready, and return its result.
+
+        Nothing of it is in the table while it waits. A cancelled write may have written a part.
+        """
+        while True:
+            try:
+                await self._ready(call.words[0], writing=call.writes)
+            except BaseException:
+                call.close()  # the traceback would keep the caller's buffer
+                raise
+            what = call.retry()
+            if what == CALL:
+                return await call
+            if what == PIECE:
+                fd, address, length, *_ = call.words
+                # The call has the buffer: it stays alive with it.
+                words = (fd, address, min(length, select.PIPE_BUF))
+                count = await self._engine.call(call.number, words, keep=call)
+                if call.advance(count):
+                    return await call
+
+    async def _ready(self, fd: int, *, writing: bool) -> None:
+        waiters = self._waiters.get(fd)
+        if waiters is None:
+            waiters = self._waiters[fd] = _Waiters()
+        side = waiters.writers if writing else waiters.readers
+        future = self._loop.create_future()
+        before = waiters.mask
+        side[future] = None
+        self.waiting += 1
+        try:
+            if waiters.mask != before:
+                self._watch(fd, before, waiters.mask)
+            await future
+        finally:
+            self.waiting -= 1
+            side.pop(future, None)
+            self._forget(fd, waiters)
+
+    def _watch(self, fd: int, before: int, mask: int) -> None:
+        if before:
+            with contextlib.suppress(FileNotFoundError):
+                self._epoll.modify(fd, mask)
+                return
+            # Another file has the number by now: the one that was waited for is closed.
+        self._epoll.register(fd, mask)
+
+    def _forget(self, fd: int, waiters: _Waiters) -> None:
+        if self._epoll.closed or self._waiters.get(fd) is not waiters:
+            return
+        # A closed descriptor has left the epoll by itself.
+        with contextlib.suppress(OSError):
+            if waiters.mask:
+                self._epoll.modify(fd, waiters.mask)
+            else:
+                self._epoll.unregister(fd)
+        if not waiters.mask:
+            del self._waiters[fd]
+
+    def _on_ready(self) -> None:
+        for fd, events in self._epoll.poll(0):
+            waiters = self._waiters.get(fd)
+            if waiters is None:
+                # A duplicate keeps a closed descriptor's file in the epoll, and its number with it.
+                with contextlib.suppress(OSError):
+                    self._epoll.unregister(fd)
+                continue
+            if events & (READING | ENDED):
+                self._wake(waiters.readers)
+            if events & (WRITING | ENDED):
+                self._wake(waiters.writers)
+            self._forget(fd, waiters)
+
+    @staticmethod
+    def _wake(side: dict[asyncio.Future[None], None]) -> None:
+        for future in side:
+            if not future.done():
+                future.set_result(None)
+        side.clear()
+
+    def close(self, *, forked: bool = False) -> None:
+        """Close the epoll. Who waits is cancelled with the tasks of its loop."""
+        if not forked:
+            self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inline.c - answers that need no exec thread, because they can't block.
+ *
+ * A call that is answered from memory costs a microsecond; sending it to another thread and back
+ * costs several. The kernel knows which is which, and tells who asks:
+ *
+ *   read, write   preadv2(2), pwritev2(2) with RWF_NOWAIT: what is in the page cache, else EAGAIN.
+ *                 EOPNOTSUPP where the file system, or the kind of file, can't say.
+ *   open, stat    openat2(2) with RESOLVE_CACHED (Linux 5.12): what is in the dentry cache, else
+ *                 EAGAIN. That speaks only of the path. Whether opening the file itself can block
+ *                 depends on what it is, so an O_PATH descriptor is made first, which opens
+ *                 nothing: only a regular file or a directory, on a file system that asks no
+ *                 server and no daemon, is opened here. (Opening a FIFO waits for its other end;
+ *                 a FUSE file system may be served by this very process.) O_NONBLOCK sees to
+ *                 leases, and is taken off afterwards.
+ *   close         of what is only read, and still has a name: nothing is written or freed.
+ *
+ * Errors that the kernel finds on this way are the same as on the other, and are answers. Those
+ * that speak of this way itself (no descriptor left for O_PATH, refused by seccomp) aren't.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+/* As much is copied at once while the loop waits; the rest of a longer read is the table's. */
+#define MOST_INLINE (256 * 1024)
+/* From here on, other Python threads may run meanwhile. */
+#define WITHOUT_GIL (64 * 1024)
+
+/* Set where the kernel hasn't got it, or forbids it: then nobody asks. */
+static bool no_nowait;
+static bool no_cached;
+
+/*
+ * File systems that answer from their own memory and disk. Others (NFS, 9p, FUSE, ...) ask somebody
+ * else, even about what is in the dentry cache.
+ */
+static bool is_local_type(uint64_t type)
+{
+	switch (type) {
+	case 0xEF53:     /* ext2, ext3, ext4 */
+	case 0x58465342: /* xfs */
+	case 0x9123683E: /* btrfs */
+	case 0x01021994: /* tmpfs */
+	case 0x858458F6: /* ramfs */
+	case 0x794C7630: /* overlayfs */
+	case 0xF2F52010: /* f2fs */
+	case 0x2FC12FC1: /* zfs */
+	case 0xCA451A4E: /* bcachefs */
+	case 0xE0F5E1E2: /* erofs */
+	case 0x73717368: /* squashfs */
+	case 0x3153464A: /* jfs */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What was found of a device is believed for a second: another may be mounted in its place. */
+struct device {
+	uint32_t major;
+	uint32_t minor;
+	time_t until;
+	bool local;
+};
+static struct device devices[16];
+
+static bool is_local(int fd, const struct statx *status)
+{
+	struct device *device = &devices[(status->stx_dev_major ^ status->stx_dev_minor) %
+	                                 (sizeof devices / sizeof devices[0])];
+	struct timespec now;
+	struct statfs fs;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (device->until < now.tv_sec || device->major != status->stx_dev_major ||
+	    device->minor != status->stx_dev_minor) {
+		if (fstatfs(fd, &fs) != 0)
+			return false;
+		*device = (struct device){
+		    .major = status->stx_dev_major,
+		    .minor = status->stx_dev_minor,
+		    .until = now.tv_sec + 1,
+		    .local = is_local_type((uint64_t)fs.f_type & 0xFFFFFFFFu),
+		};
+	}
+	return device->local;
+}
+
+/* DONT_SYNC: a network file system answers with what it has, and is then found not to be local. */
+static int status_of(int fd, uint32_t mask, struct statx *status)
+{
+	return (int)syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT,
+	                    mask, status);
+}
+
+/* Whether the error speaks of the file, rather than of this way to it. */
+static bool is_answer(int error)
+{
+	switch (error) {
+	case EAGAIN:
+	case EOPNOTSUPP:
+	case ENOSYS:
+	case EINTR:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EPERM:
+	case EINVAL:
+	case E2BIG:
+	case EOVERFLOW:
+	case EXDEV:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static int open_cached(int dir_fd, const char *path, uint64_t flags)
+{
+	struct open_how how = {.flags = flags, .resolve = RESOLVE_CACHED};
+
+	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+}
+
+/* An O_PATH descriptor of a file on a local file system, with its status; or -1 with errno. */
+static int look_at(int dir_fd, const char *path, uint64_t flags, uint32_t mask,
+                   struct statx *status)
+{
+	int fd = open_cached(dir_fd, path, O_PATH | O_CLOEXEC | flags);
+
+	if (fd < 0)
+		return -1;
+	if (status_of(fd, mask, status) == 0 && is_local(fd, status))
+		return fd;
+	close(fd);
+	errno = EAGAIN;
+	return -1;
+}
+
+static bool answer_openat(const int64_t words[6], int64_t *ret)
+{
+	const char *path = (const char *)(uintptr_t)words[1];
+	uint64_t flags = (uint64_t)words[2] & 0xFFFFFFFFu;
+	struct statx status;
+	int fd;
+
+	if (no_cached || (flags & (O_CREAT | O_TRUNC)) != 0 || (flags & O_TMPFILE) == O_TMPFILE)
+		return false;
+	fd = look_at((int)words[0], path, flags & (O_NOFOLLOW | O_DIRECTORY), STATX_TYPE, &status);
+	if (fd < 0) {
+		*ret = -errno;
+		return is_answer(errno);
+	}
+	close(fd);
+	if (!S_ISREG(status.stx_mode) && !S_ISDIR(status.stx_mode))
+		return false;
+	fd = open_cached((int)words[0], path, flags | O_NONBLOCK);
+	if (fd < 0) {
+		*ret = -errno;
+		return is_answer(errno);
+	}
+	if ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, (int)flags & ~O_NONBLOCK) != 0) {
+		close(fd);
+		return false;
+	}
+	*ret = fd;
+	return true;
+}
+
+static bool answer_statx(const int64_t words[6], int64_t *ret)
+{
+	const char *path = (const char *)(uintptr_t)words[1];
+	struct statx *status = (struct statx *)(uintptr_t)words[4];
+	uint32_t mask = (uint32_t)words[3];
+	int fd;
+
+	if ((words[2] & AT_STATX_FORCE_SYNC) != 0)
+		return false;
+	if ((words[2] & AT_EMPTY_PATH) != 0) {
+		if (path[0] != 0)
+			return false;
+		if (status_of((int)words[0], mask, status) != 0) {
+			*ret = -errno;
+			return is_answer(errno);
+		}
+		*ret = 0;
+		/* fstatfs() of an O_PATH descriptor works too (Linux 3.12). */
+		return is_local((int)words[0], status);
+	}
+	if (no_cached)
+		return false;
+	fd = look_at((int)words[0], path, (words[2] & AT_SYMLINK_NOFOLLOW) != 0 ? O_NOFOLLOW : 0, mask,
+	             status);
+	if (fd < 0) {
+		*ret = -errno;
+		return is_answer(errno);
+	}
+	close(fd);
+	*ret = 0;
+	return true;
+}
+
+static bool answer_close(const int64_t words[6], int64_t *ret)
+{
+	int fd = (int)words[0];
+	int flags = fcntl(fd, F_GETFL);
+	struct statx status;
+
+	if (flags < 0) {
+		*ret = -errno;
+		return true;
+	}
+	if ((flags & O_PATH) == 0 &&
+	    ((flags & O_ACCMODE) != O_RDONLY || status_of(fd, STATX_TYPE | STATX_NLINK, &status) != 0 ||
+	     (!S_ISREG(status.stx_mode) && !S_ISDIR(status.stx_mode)) || status.stx_nlink == 0 ||
+	     !is_local(fd, &status)))
+		return false;
+	*ret = close(fd) == 0 ? 0 : -errno;
+	return true;
+}
+
+static ssize_t read_nowait(int fd, void *memory, size_t length, off_t offset)
+{
+	struct iovec vector = {.iov_base = memory, .iov_len = length};
+
+	return preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
+}
+
+/*
+ * A short read is the end of the file, or the end of what is cached: only another read tells. What is
+ * there already stays; the words are moved on, so that the table reads the rest.
+ */
+static enum inline_answer answer_read(int64_t words[6], bool at_offset, int64_t *done, int64_t *ret)
+{
+	int fd = (int)words[0];
+	int64_t length = words[2];
+	int64_t most = length < MOST_INLINE ? length : MOST_INLINE;
+
+	/* preadv2(2) would take -1 for the file's own position. */
+	if (no_nowait || (at_offset && words[3] < 0))
+		return ANSWER_NONE;
+	while (*done < most) {
+		ssize_t count;
+
+		if (most >= WITHOUT_GIL) {
+			Py_BEGIN_ALLOW_THREADS count = read_nowait(
+			    fd, (void *)(uintptr_t)words[1], (size_t)(most - *done), at_offset ? words[3] : -1);
+			Py_END_ALLOW_THREADS
+		} else {
+			count = read_nowait(fd, (void *)(uintptr_t)words[1], (size_t)(most - *done),
+			                    at_offset ? words[3] : -1);
+		}
+		if (count == 0) {
+			*ret = 0;
+			return ANSWER_READY;
+		}
+		if (count < 0) {
+			if (*done != 0 || errno == EAGAIN || errno == EOPNOTSUPP || errno == EINTR ||
+			    errno == ENOSYS || errno == EPERM)
+				break;
+			*ret = -errno;
+			return ANSWER_READY;
+		}
+		*done += count;
+		words[1] += count;
+		words[2] -= count;
+		words[3] += at_offset ? count : 0;
+	}
+	if (*done == length) {
+		*ret = 0;
+		return ANSWER_READY;
+	}
+	if (at_offset)
+		return ANSWER_NONE;
+	/* A pipe, socket or terminal: what has come is the answer. */
+	if (*done != 0 && *done < most && lseek(fd, 0, SEEK_CUR) < 0) {
+		*ret = 0;
+		return ANSWER_READY;
+	}
+	return *done == 0 ? may_block(words, false) : ANSWER_NONE;
+}
+
+/*
+ * ext4 has no buffered write that doesn't wait (Linux 6.18); xfs and btrfs do. Asking costs, so
+ * after a refusal nobody asks for a while.
+ */
+static uint32_t refused_writes;
+
+static enum inline_answer answer_write(int64_t words[6], bool at_offset, int64_t *done,
+                                       int64_t *ret)
+{
+	int fd = (int)words[0];
+	struct iovec vector = {.iov_base = (void *)(uintptr_t)words[1], .iov_len = (size_t)words[2]};
+
+	if (at_offset && words[3] < 0)
+		return ANSWER_NONE;
+	if (!no_nowait && words[2] <= MOST_INLINE && refused_writes == 0) {
+		ssize_t count = pwritev2(fd, &vector, 1, at_offset ? words[3] : -1, RWF_NOWAIT);
+
+		if (count == words[2]) {
+			*ret = count;
+			return ANSWER_READY;
+		}
+		if (count > 0) {
+			*done += count;
+			words[1] += count;
+			words[2] -= count;
+			words[3] += at_offset ? count : 0;
+		} else if (count < 0) {
+			if (errno == EOPNOTSUPP)
+				refused_writes = 1024;
+			else if (errno != EAGAIN && errno != ENOSYS && errno != EINTR && errno != EPERM) {
+				*ret = -errno;
+				return ANSWER_READY;
+			}
+		}
+	} else if (refused_writes != 0) {
+		refused_writes--;
+	}
+	return at_offset ? ANSWER_NONE : may_block(words, true);
+}
+
+enum inline_answer may_block(const int64_t words[6], bool writing)
+{
+	int fd = (int)words[0];
+	struct pollfd descriptor = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
+	/* Files that can't be waited for are always ready. */
+	bool ready = poll(&descriptor, 1, 0) != 0;
+	int flags;
+
+	if (ready && (!writing || words[2] <= PIPE_BUF || lseek(fd, 0, SEEK_CUR) >= 0))
+		return ANSWER_NONE;
+	/* At the wrong end of a pipe the call fails at once. */
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || (flags & O_NONBLOCK) != 0 ||
+	    (flags & O_ACCMODE) == (writing ? O_RDONLY : O_WRONLY))
+		return ANSWER_NONE;
+	return ready ? ANSWER_PIECE : ANSWER_WAIT;
+}
+
+enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t words[6],
+                                 int64_t *done, int64_t *ret)
+{
+	switch (way) {
+	case INLINE_NEVER_BLOCKS:
+		*ret = syscall((long)number, words[0], words[1], words[2], words[3], words[4], words[5]);
+		if (*ret < 0)
+			*ret = -errno;
+		return ANSWER_READY;
+	case INLINE_READ:
+		return answer_read(words, false, done, ret);
+	case INLINE_PREAD:
+		return answer_read(words, true, done, ret);
+	case INLINE_WRITE:
+		return answer_write(words, false, done, ret);
+	case INLINE_PWRITE:
+		return answer_write(words, true, done, ret);
+	case INLINE_OPENAT:
+		return answer_openat(words, ret) ? ANSWER_READY : ANSWER_NONE;
+	case INLINE_STATX:
+		return answer_statx(words, ret) ? ANSWER_READY : ANSWER_NONE;
+	case INLINE_CLOSE:
+		return answer_close(words, ret) ? ANSWER_READY : ANSWER_NONE;
+	case INLINE_NOT:
+		break;
+	}
+	return ANSWER_NONE;
+}
+
+int inline_init(void)
+{
+	struct utsname name;
+	int fd;
+
+	/* RWF_NOWAIT reads could return wrong data on 5.9 and 5.10 (fixed in 5.11). */
+	if (uname(&name) == 0) {
+		char *rest;
+		long major = strtol(name.release, &rest, 10);
+		long minor = *rest == '.' ? strtol(rest + 1, NULL, 10) : 0;
+
+		no_nowait =
+		    major < 4 || (major == 4 && minor < 14) || (major == 5 && (minor == 9 || minor == 10));
+	}
+	fd = open_cached(AT_FDCWD, "/", O_PATH | O_CLOEXEC);
+	no_cached = fd < 0;
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}

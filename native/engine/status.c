@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* status.c - os.stat_result from what statx(2) has written. */
+#define _GNU_SOURCE
+#include "engine.h"
+
+#include <linux/stat.h>
+#include <sys/sysmacros.h>
+
+static PyObject *stat_result_type;
+
+static PyObject *nanoseconds(const struct statx_timestamp *time)
+{
+	PyObject *billion;
+	PyObject *seconds;
+	PyObject *scaled;
+	PyObject *rest;
+	PyObject *sum;
+
+	/* In 64 bits from the year 1677 to 2262. */
+	if (time->tv_sec > -9000000000LL && time->tv_sec < 9000000000LL)
+		return PyLong_FromLongLong(time->tv_sec * 1000000000LL + time->tv_nsec);
+	billion = PyLong_FromLong(1000000000);
+	seconds = PyLong_FromLongLong(time->tv_sec);
+	rest = PyLong_FromUnsignedLong(time->tv_nsec);
+	scaled = billion && seconds ? PyNumber_Multiply(seconds, billion) : NULL;
+	sum = scaled && rest ? PyNumber_Add(scaled, rest) : NULL;
+	Py_XDECREF(billion);
+	Py_XDECREF(seconds);
+	Py_XDECREF(rest);
+	Py_XDECREF(scaled);
+	return sum;
+}
+
+PyObject *stat_result(PyObject *memory)
+{
+	const struct statx *status = (const struct statx *)(const void *)PyBytes_AsString(memory);
+	const struct statx_timestamp *times[] = {&status->stx_atime, &status->stx_mtime,
+	                                         &status->stx_ctime};
+	PyObject *fields = PyTuple_New(19);
+	PyObject *result;
+	Py_ssize_t at = 0;
+
+	if (fields == NULL)
+		return NULL;
+	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_mode));
+	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_ino));
+	PyTuple_SetItem(
+	    fields, at++,
+	    PyLong_FromUnsignedLongLong(makedev(status->stx_dev_major, status->stx_dev_minor)));
+	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_nlink));
+	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_uid));
+	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_gid));
+	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_size));
+	for (int i = 0; i < 3; i++)
+		PyTuple_SetItem(fields, at++, PyLong_FromLongLong(times[i]->tv_sec));
+	for (int i = 0; i < 3; i++)
+		PyTuple_SetItem(fields, at++,
+		                PyFloat_FromDouble((double)times[i]->tv_sec + 1e-9 * times[i]->tv_nsec));
+	for (int i = 0; i < 3; i++)
+		PyTuple_SetItem(fields, at++, nanoseconds(times[i]));
+	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_blksize));
+	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_blocks));
+	PyTuple_SetItem(
+	    fields, at++,
+	    PyLong_FromUnsignedLongLong(makedev(status->stx_rdev_major, status->stx_rdev_minor)));
+	if (PyErr_Occurred()) {
+		Py_DECREF(fields);
+		return NULL;
+	}
+	result = PyObject_CallFunctionObjArgs(stat_result_type, fields, NULL);
+	Py_DECREF(fields);
+	return result;
+}
+
+static PyObject *stat_result_of(PyObject *Py_UNUSED(module), PyObject *memory)
+{
+	if (!PyBytes_Check(memory) || PyBytes_Size(memory) < (Py_ssize_t)sizeof(struct statx)) {
+		PyErr_SetString(PyExc_TypeError, "a struct statx is needed");
+		return NULL;
+	}
+	return stat_result(memory);
+}
+
+static PyMethodDef status_methods[] = {
+    {"stat_result", stat_result_of, METH_O, "Return os.stat_result of a struct statx."},
+    {NULL, NULL, 0, NULL},
+};
+
+int status_init(PyObject *module)
+{
+	PyObject *os = PyImport_ImportModule("os");
+
+	if (os == NULL)
+		return -1;
+	stat_result_type = PyObject_GetAttrString(os, "stat_result");
+	Py_DECREF(os);
+	return stat_result_type == NULL ? -1 : PyModule_AddFunctions(module, status_methods);
+}
