@@ -64,10 +64,10 @@ class Buffered(AsyncFile[bytes]):
     def _ahead(self) -> int:
         return self._filled - self._unread.tell()
 
-    async def _prepare_reading(self, name: str) -> None:
-        self._check(name)
+    async def _prepare_reading(self, name: str, unsupported: str = "read") -> None:
         if not self._reads:
-            raise io.UnsupportedOperation("read")
+            raise io.UnsupportedOperation(unsupported)
+        self._check(name)
         self._writing = False
         if self._raw._pending:
             await self._raw._flush_pending()
@@ -128,10 +128,12 @@ class Buffered(AsyncFile[bytes]):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _read1(self, size: int) -> bytes:
-        await self._prepare_reading("read")
+        await self._prepare_reading("read", "read1")
         return self._unread.read(size) or await self._raw._fetch(size)
 
     async def _readline(self, limit: int) -> bytes:
+        if limit == 0 and not self._reads:
+            return b""
         await self._prepare_reading("readline")
         parts: list[bytes] = []
         try:
@@ -158,7 +160,7 @@ class Buffered(AsyncFile[bytes]):
         return self._unread.getvalue()[self._unread.tell() :]
 
     async def _readinto(self, buffer: Any, once: bool) -> int:
-        await self._prepare_reading("readinto")
+        await self._prepare_reading("readinto", "read1" if once else "read")
         view = writable_view(buffer, "readinto1" if once else "readinto")
         done = self._unread.readinto(view)
         if once and done:
@@ -329,10 +331,10 @@ class Buffered(AsyncFile[bytes]):
         """Read `size` bytes, fewer only at the end of the file; all that follow by default."""
         size = -1 if size is None else index(size)
         if size < 0:
-            if size < -1:
+            if size < -1 and self._reads:
                 raise ValueError("read length must be non-negative or -1")
             return await self._raw._in_turn(self._read_rest)
-        if self._ahead() >= size and not self._raw._busy:
+        if self._ahead() >= size > 0 and not self._raw._busy:
             return self._unread.read(size)
         return await self._raw._in_turn(self._read, size)
 
@@ -353,10 +355,6 @@ class Buffered(AsyncFile[bytes]):
         """Read a line with its end, at most `size` bytes of it; b"" at the end of the file."""
         limit = -1 if size is None else index(size)
         return await self._raw._in_turn(self._readline, limit)
-
-    async def peek(self, size: int = 0, /) -> bytes:
-        """Return bytes that come next, without reading them; by one system call at most."""
-        return await self._raw._in_turn(self._peek)
 
     async def write(self, data: Buffer, /) -> int:
         """Write all of `data`, and return its length; to the buffer if there is room."""
@@ -428,6 +426,10 @@ class BufferedReader(Buffered):
     __slots__ = ()
     _writes = False
 
+    async def peek(self, size: int = 0, /) -> bytes:
+        """Return bytes that come next, without reading them; by one system call at most."""
+        return await self._raw._in_turn(self._peek)
+
 
 class BufferedWriter(Buffered):
     """A binary file that is written. io.BufferedWriter."""
@@ -440,3 +442,7 @@ class BufferedRandom(Buffered):
     """A binary file that is read and written. io.BufferedRandom."""
 
     __slots__ = ()
+
+    async def peek(self, size: int = 0, /) -> bytes:
+        """Return bytes that come next, without reading them; by one system call at most."""
+        return await self._raw._in_turn(self._peek)

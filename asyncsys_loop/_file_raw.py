@@ -166,17 +166,17 @@ class AsyncFile(Generic[AnyStr]):
 
     async def readlines(self, hint: int | None = -1, /) -> list[AnyStr]:
         """Read lines until they have more than `hint` bytes or characters; all by default."""
-        hint = -1 if hint is None else index(hint)
+        most = -1 if hint is None else index(hint)
+        size = 0
         lines: list[AnyStr] = []
         while True:
             line = await self.readline()
             if not line:
                 return lines
             lines.append(line)
-            if hint > 0:
-                hint -= len(line)
-                if hint <= 0:
-                    return lines
+            size += len(line)
+            if 0 < most < size:
+                return lines
 
     @overload
     async def write(self: AsyncFile[bytes], data: Buffer, /) -> int: ...
@@ -566,7 +566,7 @@ class FileIO(AsyncFile[bytes]):
 
     async def readall(self) -> bytes:
         """Read all bytes to the end of the file."""
-        self._check(reading=True)
+        self._check()
         parts: list[bytes] = []
         async with self._call():
             try:
@@ -585,8 +585,8 @@ class FileIO(AsyncFile[bytes]):
 
     async def readline(self, size: int | None = -1, /) -> bytes:
         """Read a line with its end, at most `size` bytes of it; b"" at the end of the file."""
-        self._check(reading=True)
         limit = -1 if size is None else index(size)
+        self._check(reading=limit != 0)
         line = b""
         async with self._call():
             while limit < 0 or len(line) < limit:

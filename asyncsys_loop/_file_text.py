@@ -97,15 +97,18 @@ class _Snapshot(NamedTuple):
     size: int  # how many bytes of it were read
 
 
+# The layout of the number is that of `io` in C. _pyio has another.
+
+
 def _pack_cookie(
     position: int, flags: int = 0, feed: int = 0, need_eof: bool = False, skip: int = 0
 ) -> int:
-    return position | flags << 64 | feed << 128 | skip << 192 | bool(need_eof) << 256
+    return position | flags << 64 | feed << 96 | skip << 128 | need_eof << 160
 
 
 def _unpack_cookie(cookie: int) -> tuple[int, int, int, bool, int]:
-    words = [cookie >> shift & 0xFFFFFFFFFFFFFFFF for shift in (0, 64, 128, 192)]
-    return words[0], words[1], words[2], bool(cookie >> 256), words[3]
+    flags, feed, skip = (cookie >> shift & 0xFFFFFFFF for shift in (64, 96, 128))
+    return cookie & 0xFFFFFFFFFFFFFFFF, flags, feed, bool(cookie >> 160), skip
 
 
 class TextIOWrapper(AsyncFile[str]):
@@ -197,8 +200,7 @@ class TextIOWrapper(AsyncFile[str]):
             for i, snapshot in enumerate(old):
                 if i + 1 == len(old) or old[i + 1].first > used:
                     snapshots.append(snapshot._replace(first=snapshot.first - used))
-        if data or text:
-            snapshots.append(_Snapshot(len(rest), flags, kept + data, len(data)))
+        snapshots.append(_Snapshot(len(rest), flags, kept + data, len(data)))
         self._set_decoded(rest + text, snapshots)
         return bool(data or text)
 
@@ -224,13 +226,22 @@ class TextIOWrapper(AsyncFile[str]):
         self._check()
         self._need_decoder()
         used = self._decoded.tell()
+        if limit == 0:
+            # As `io`, which decodes a chunk before it looks at the limit.
+            while self._decoded.tell() == self._length():
+                if not await self._more(0):
+                    self._set_decoded("")
+                    break
+            return ""
         while True:
             line = self._decoded.readline(limit)
             if len(line) == limit or line.endswith(self._codec.ends):
                 return line
             self._decoded.seek(used)
             if not await self._more(len(line)):
-                return self._decoded.readline(limit)
+                line = self._decoded.read()
+                self._set_decoded("")
+                return line
             used = 0
 
     # Writing, for who has the turn
