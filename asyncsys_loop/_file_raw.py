@@ -31,7 +31,7 @@ import struct
 import warnings
 from collections import deque
 from operator import index
-from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, Protocol, TypeVar, overload
 
 from ._operation import operation
 
@@ -253,48 +253,23 @@ class AsyncFile(Generic[AnyStr]):
         return line
 
 
-class FileIO(AsyncFile[bytes]):
-    """A file without a buffer: each method is one system call. io.FileIO.
+class Cleanup(Protocol):
+    """What is to be done when a file has been closed."""
 
-    Made by open(…, buffering=0) and wrap(…, buffering=0), and found as the `raw` of others.
-    """
+    async def run(self) -> None:
+        """Do it, even if cancelled."""
 
-    __slots__ = (
-        "__weakref__",
-        "_block_size",
-        "_busy",
-        "_calls",
-        "_closefd",
-        "_closing",
-        "_fd",
-        "_mode",
-        "_name",
-        "_pending",
-        "_position",
-        "_size",
-        "_waiting",
-    )
+    def now(self) -> None:
+        """Do it in place: the file was collected."""
 
-    def __init__(
-        self, fd: int, name: Any, mode: str, closefd: bool, position: int, size: int, block: int
-    ) -> None:
-        self._fd = fd
-        self._name = name
-        self._mode = mode
-        self._closefd = closefd
-        # The kernel's position after our last call, -1 if there is none. The user may move it, by
-        # fileno(): so it only serves to tell what a cancelled call did, and tell() asks.
-        self._position = position
-        self._size = size  # of a regular file when it was opened, else -1; a hint, used once
-        self._block_size = block
-        self._busy = False  # somebody has the turn
-        self._waiting: deque[asyncio.Future[None]] | None = None  # for the turn
-        self._calls = 0  # methods of this class that are in the kernel
-        self._closing: tuple[int, asyncio.Future[None]] | None = None  # once those are through
-        # What the layers above have buffered for writing: here, as __del__ must save it.
-        self._pending = bytearray()
 
-    # The turn
+class Turn:
+    """Whose turn it is: first come, first served."""
+
+    __slots__ = ("_busy", "_waiting")
+
+    _busy: bool
+    _waiting: deque[asyncio.Future[None]] | None
 
     async def _wait_for_turn(self) -> None:
         """Return when the turn is ours; it is somebody else's now."""
@@ -331,6 +306,48 @@ class FileIO(AsyncFile[bytes]):
             return await function(*arguments)
         finally:
             self._end_turn()
+
+
+class FileIO(Turn, AsyncFile[bytes]):
+    """A file without a buffer: each method is one system call. io.FileIO.
+
+    Made by open(…, buffering=0) and wrap(…, buffering=0), and found as the `raw` of others.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_block_size",
+        "_calls",
+        "_cleanup",
+        "_closefd",
+        "_closing",
+        "_fd",
+        "_mode",
+        "_name",
+        "_pending",
+        "_position",
+        "_size",
+    )
+
+    def __init__(
+        self, fd: int, name: Any, mode: str, closefd: bool, position: int, size: int, block: int
+    ) -> None:
+        self._fd = fd
+        self._name = name
+        self._mode = mode
+        self._closefd = closefd
+        # The kernel's position after our last call, -1 if there is none. The user may move it, by
+        # fileno(): so it only serves to tell what a cancelled call did, and tell() asks.
+        self._position = position
+        self._size = size  # of a regular file when it was opened, else -1; a hint, used once
+        self._block_size = block
+        self._busy = False  # somebody has the turn
+        self._waiting = None
+        self._calls = 0  # methods of this class that are in the kernel
+        self._closing: tuple[int, asyncio.Future[None]] | None = None  # once those are through
+        # What the layers above have buffered for writing: here, as __del__ must save it.
+        self._pending = bytearray()
+        self._cleanup: Cleanup | None = None
 
     # System calls, for who has the turn
 
@@ -449,14 +466,19 @@ class FileIO(AsyncFile[bytes]):
         """Close the descriptor, cancelled or not."""
         self._pending.clear()
         fd, self._fd = self._fd, -1
-        if fd < 0 or not self._closefd:
+        if fd < 0:
             return
-        if self._calls:
-            future = asyncio.get_running_loop().create_future()
-            self._closing = fd, future
-            await future
-        else:
-            await close(fd)
+        try:
+            if self._calls:
+                future = asyncio.get_running_loop().create_future()
+                self._closing = fd, future
+                await future
+            elif self._closefd:
+                await close(fd)
+        finally:
+            cleanup, self._cleanup = self._cleanup, None
+            if cleanup is not None:
+                await cleanup.run()
 
     def __del__(self) -> None:
         fd = self._fd
@@ -479,6 +501,8 @@ class FileIO(AsyncFile[bytes]):
         finally:
             if self._closefd:
                 os.close(fd)
+            if self._cleanup is not None:
+                self._cleanup.now()
 
     # The interface
 
@@ -505,7 +529,8 @@ class FileIO(AsyncFile[bytes]):
                 fd, future = self._closing
                 self._closing = None
                 try:
-                    await close(fd)
+                    if self._closefd:
+                        await close(fd)
                 finally:
                     if not future.done():
                         future.set_result(None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVa
 
 from ._file_buffered import (
     DEFAULT_BUFFER_SIZE,
+    NOT_SEEKABLE,
     BufferedRandom,
     BufferedReader,
     BufferedWriter,
@@ -51,7 +53,7 @@ _File = TypeVar("_File", bound=AsyncFile[Any])
 _openat = operation("openat", "dir_fd path int int", function="open", result=int)
 
 
-class _Mode:
+class Mode:
     """What a mode of open() comes to."""
 
     __slots__ = ("binary", "flags", "kind", "name", "raw")
@@ -76,7 +78,7 @@ class _Mode:
         )
 
 
-_modes: Final[dict[Any, _Mode]] = {}
+_modes: Final[dict[Any, Mode]] = {}
 
 
 def _is_mode(mode: Any) -> bool:
@@ -97,7 +99,7 @@ def _refuse(_path: object, _flags: int) -> NoReturn:
     raise _NotOpened
 
 
-def _judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -> _Mode:
+def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -> Mode:
     """Return what a mode comes to, or raise what io.open() raises for these arguments."""
     words = (encoding, errors, newline)
     if not (
@@ -107,7 +109,7 @@ def _judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) 
     ):
         with contextlib.suppress(_NotOpened):
             builtins.open("", mode, buffering, *words, opener=_refuse).close()
-    plan = _modes[mode] = _Mode(mode)
+    plan = _modes[mode] = Mode(mode)
     return plan
 
 
@@ -152,7 +154,7 @@ async def _open(
         file = os.fspath(file)
     plan = _modes.get(mode)
     if plan is None or not (encoding is errors is newline is None and type(buffering) is int):
-        plan = _judge(mode, buffering, encoding, errors, newline)
+        plan = judge(mode, buffering, encoding, errors, newline)
     if isinstance(file, int):
         if not -(2**31) <= file < 2**31:
             raise TypeError(f"expected str, bytes or os.PathLike object, not {type(file).__name__}")
@@ -170,9 +172,19 @@ async def _open(
             fd = await _openat(None, file, plan.flags, 0o666)
         else:
             fd = await _ask(opener, file, plan.flags)
-    return await _make(
-        fd, file, mode, plan, buffering, encoding, errors, newline, closefd, file is fd
-    )
+    # From here on a descriptor that isn't given is closed where something fails.
+    given = fd is file
+    try:
+        raw, kind = make_raw(fd, file, plan, closefd, given, await status(fd))
+    except BaseException:
+        if not given:
+            await close(fd)
+        raise
+    try:
+        return build(raw, kind, mode, plan, buffering, encoding, errors, newline)
+    except BaseException:
+        await raw.close()
+        raise
 
 
 async def _ask(opener: Opener, path: str | bytes, flags: int) -> int:
@@ -188,58 +200,49 @@ async def _ask(opener: Opener, path: str | bytes, flags: int) -> int:
     return fd
 
 
-async def _make(
-    fd: int,
-    name: Any,
+def make_raw(
+    fd: int, name: Any, plan: Mode, closefd: bool, given: bool, about: tuple[int, int, int]
+) -> tuple[FileIO, int]:
+    """Make a raw file of a descriptor, and say what kind of file it is."""
+    block_size, kind, size = about
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+    regular = stat.S_ISREG(kind)
+    appends = plan.raw[0] == "a"
+    position = 0
+    if given or appends or not regular:
+        try:
+            position = os.lseek(fd, 0, os.SEEK_END if appends else os.SEEK_CUR)
+        except OSError:
+            position = -1
+    raw = FileIO(fd, name, plan.name, closefd, position, size if regular else -1, block_size)
+    return raw, kind
+
+
+def build(
+    raw: FileIO,
+    kind: int,
     mode: str,
-    plan: _Mode,
+    plan: Mode,
     buffering: int,
     encoding: str | None,
     errors: str | None,
     newline: str | None,
-    closefd: bool,
-    given: bool,
 ) -> Any:
-    """Make the layers above a descriptor, which is closed where that fails, unless it was given."""
-    try:
-        block_size, kind, size = await status(fd)
-        if stat.S_ISDIR(kind):
-            raise IsADirectoryError(21, os.strerror(21), name)
-        regular = stat.S_ISREG(kind)
-        position = 0
-        if not regular or given or plan.raw[0] == "a":
-            try:
-                end = os.SEEK_END if plan.raw[0] == "a" else os.SEEK_CUR
-                position = os.lseek(fd, 0, end)
-            except OSError:
-                position = -1
-        raw = FileIO(fd, name, plan.name, closefd, position, size if regular else -1, block_size)
-    except BaseException:
-        if not given:
-            await close(fd)
-        raise
-    try:
-        line_buffering = False
-        if buffering == 1 and not plan.binary:
-            line_buffering = True
-        elif buffering == 0:
-            if not plan.binary:
-                raise ValueError("can't have unbuffered text I/O")
-            return raw
-        elif buffering < 0 and stat.S_ISCHR(kind) and os.isatty(fd):
-            line_buffering = True
-        if buffering <= 1:
-            buffering = max(block_size, DEFAULT_BUFFER_SIZE)
-        if position < 0 and plan.kind is BufferedRandom:
-            raise io.UnsupportedOperation("File or stream is not seekable.")
-        buffer = plan.kind(raw, buffering)
+    """Make the layers above a raw file."""
+    if buffering == 0:
         if plan.binary:
-            return buffer
-        text = TextIOWrapper(buffer, encoding, errors, newline, line_buffering)
-        text._mode = mode
-    except BaseException:
-        await raw.close()
-        raise
+            return raw
+        raise ValueError("can't have unbuffered text I/O")
+    line_buffering = buffering == 1 or (buffering < 0 and stat.S_ISCHR(kind) and os.isatty(raw._fd))
+    if plan.kind is BufferedRandom and raw._position < 0:
+        raise io.UnsupportedOperation(NOT_SEEKABLE)
+    size = buffering if buffering > 1 else max(raw._block_size, DEFAULT_BUFFER_SIZE)
+    buffer = plan.kind(raw, size)
+    if plan.binary:
+        return buffer
+    text = TextIOWrapper(buffer, encoding, errors, newline, line_buffering)
+    text._mode = mode
     return text
 
 
