@@ -133,7 +133,7 @@ CASES = [
         work=60_000,
         slow_work=4_000,
         parameters=(1, 8, 32, 256),
-        quick_parameters=(1, 32),
+        quick_parameters=(1, 32, 256),
     ),
     Case(
         name="pwrite",

@@ -14,7 +14,7 @@ _FOR_WORKERS = 256
 # Of few coroutines, each call wakes a thread: they get less work. Many get some calls each, so that
 # what starting and ending them costs doesn't count.
 _MOST_EACH = 4000
-_LEAST_EACH = 4
+_LEAST_EACH = 3
 
 # For a scatter without a pattern that the kernel could read ahead for; odd, so that it meets all.
 _STRIDE = 7919
@@ -88,6 +88,7 @@ CASES = [
         participants=(*_TABLE, "caio linux aio, deferred"),
         bases=("uvloop",),
         rounds=3,
+        quick_rounds=1,
         scaling=True,
     ),
     Case(
