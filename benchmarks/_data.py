@@ -14,6 +14,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .participants import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -119,7 +121,7 @@ class Data:
         """Drop the large file from the page cache, and make sure that it is gone.
 
         Raises:
-            RuntimeError: it isn't, as on tmpfs.
+            Unavailable: it isn't, as on tmpfs.
         """
         fd = os.open(self.large, os.O_RDWR | os.O_CLOEXEC)
         try:
@@ -128,7 +130,7 @@ class Data:
         finally:
             os.close(fd)
         if resident > self.blocks // 1000:
-            raise RuntimeError(f"{resident} pages stay cached: these reads wouldn't be cold")
+            raise Unavailable(f"{resident} pages stay cached: these reads wouldn't be cold")
 
 
 def _resident_pages(fd: int, length: int) -> int:

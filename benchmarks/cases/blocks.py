@@ -1,11 +1,13 @@
 """4 KiB blocks of one large file: cached, written, cold, and past the page cache."""
 
+import errno
 import mmap
 import os
 import random
 from typing import Any
 
 from benchmarks._data import BLOCK
+from benchmarks.participants import Unavailable
 
 from . import Bench, Case
 
@@ -102,7 +104,12 @@ async def _cold(bench: Bench) -> None:
 
 async def _direct(bench: Bench) -> None:
     preadinto = bench.participant.preadinto
-    opened = await files(bench, bench.data.large, os.O_RDONLY | os.O_DIRECT)
+    try:
+        opened = await files(bench, bench.data.large, os.O_RDONLY | os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise Unavailable("this file system has no O_DIRECT") from error
     offsets = [random.randrange(bench.data.blocks) * BLOCK for _ in range(bench.work)]
     buffers = [mmap.mmap(-1, BLOCK) for _ in opened]  # O_DIRECT wants them aligned
 
