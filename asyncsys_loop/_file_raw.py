@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, Protocol, TypeVar
 from ._operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -668,6 +668,22 @@ def _representation(file: object, **attributes: object) -> str:
 def _set(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+async def settled(work: Awaitable[_Result]) -> _Result:
+    """Await work to its end; if the caller was cancelled meanwhile, CancelledError comes then."""
+    task = asyncio.ensure_future(work)
+    cancelled: BaseException | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # it is looked at
+        raise cancelled
+    return task.result()
 
 
 async def _ready(fd: int, *, writing: bool) -> None:

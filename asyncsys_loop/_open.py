@@ -32,7 +32,7 @@ from ._file_text import TextIOWrapper
 from ._operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
     from types import TracebackType
 
     from _typeshed import (
@@ -116,18 +116,20 @@ def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -
 class Opening(Generic[_File]):
     """A file that is about to be opened: await it, or enter it by `async with`."""
 
-    __slots__ = ("_arguments", "_file")
+    __slots__ = ("_arguments", "_file", "_function")
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Coroutine[Any, Any, _File]], *arguments: Any
+    ) -> None:
+        self._function = function
         self._arguments = arguments
         self._file: _File | None = None
 
     def __await__(self) -> Generator[Any, Any, _File]:
-        return _open(*self._arguments).__await__()
+        return self._function(*self._arguments).__await__()
 
     async def __aenter__(self) -> _File:
-        file: _File
-        file = self._file = await _open(*self._arguments)
+        file = self._file = await self._function(*self._arguments)
         return file
 
     async def __aexit__(
@@ -355,4 +357,4 @@ def open(
     """
     if encoding is None and sys.flags.warn_default_encoding and "b" not in mode:
         encoding = io.text_encoding(None, 2)
-    return Opening(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    return Opening(_open, file, mode, buffering, encoding, errors, newline, closefd, opener)

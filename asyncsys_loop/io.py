@@ -11,6 +11,7 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET, UnsupportedOperation, text_encoding
 from ._file_buffered import DEFAULT_BUFFER_SIZE, BufferedRandom, BufferedReader, BufferedWriter
 from ._file_raw import AsyncFile, FileIO
 from ._file_text import TextIOWrapper
+from ._file_wrapped import WrappedFile, wrap
 from ._open import Opening, open
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "Opening",
     "TextIOWrapper",
     "UnsupportedOperation",
+    "WrappedFile",
     "open",
     "text_encoding",
+    "wrap",
 ]

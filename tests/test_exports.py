@@ -17,7 +17,9 @@ POLICY = ["EventLoopPolicy", "install"] if hasattr(asyncio, "AbstractEventLoopPo
 PUBLIC: dict[ModuleType, list[str]] = {
     asyncsys_loop: [
         *("AsyncFile", "Path", "SYS", "Stats", "__version__", "attach", "io", "new_event_loop"),
-        *("open", "os", "run", "shutil", "stats", "syscall", *POLICY),
+        *("open", "open_file", "os", "run", "shutil", "stats", "stderr", "stderr_bytes", "stdin"),
+        *("stdin_bytes", "stdout", "stdout_bytes", "syscall", "tempfile", "wrap", "wrap_file"),
+        *POLICY,
     ],
 }
 
