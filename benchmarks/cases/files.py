@@ -9,7 +9,7 @@ from . import MICROSECONDS, Bench, Case, Figure
 
 
 async def _read(bench: Bench) -> None:
-    read_file, small = bench.participant.read_file, bench.data.small
+    read_file, small = getattr(bench.participant, bench.operation), bench.data.small
     paths = [small[i % SMALL_FILES] for i in range(bench.work)]
 
     async def read(paths: list[str]) -> int:
@@ -94,6 +94,14 @@ CASES = [
         work=15_000,
         slow_work=1_500,
         parameters=(1, 32),
+    ),
+    Case(
+        name="open_read",
+        title="A whole cached 4 KiB file by a file object: with open(path, 'rb') as file",
+        run=_read,
+        operation="open_read",
+        work=15_000,
+        slow_work=1_500,
     ),
     Case(
         name="write_file",

@@ -78,6 +78,10 @@ class Participant:
     def read_file(self, path: str, /) -> Awaitable[bytes]:
         raise NotImplementedError
 
+    def open_read(self, path: str, /) -> Awaitable[bytes]:
+        """As read_file(), but by a file object, as in `with open(path, "rb") as file`."""
+        raise NotImplementedError
+
     def write_file(self, path: str, data: bytes, /) -> Awaitable[None]:
         raise NotImplementedError
 

@@ -10,7 +10,9 @@ from . import Participant, WrongBackend, threads
 
 
 class Aiofiles(Participant):
-    slow_at = frozenset({"pread", "pwrite", "read_file", "write_file", "stat", "lines"})
+    slow_at = frozenset(
+        {"pread", "pwrite", "read_file", "open_read", "write_file", "stat", "lines"}
+    )
 
     def backend(self, operation: str, calls: int) -> dict[str, Any]:
         if threads() == 1:
@@ -49,6 +51,8 @@ class Aiofiles(Participant):
         async with aiofiles.open(path, "rb") as file:
             data: bytes = await file.read()
             return data
+
+    open_read = read_file
 
     async def write_file(self, path: str, data: bytes, /) -> None:
         async with aiofiles.open(path, "wb") as file:

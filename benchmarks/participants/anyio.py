@@ -12,7 +12,9 @@ from . import Participant, WrongBackend, functions, threads
 
 
 class Anyio(Participant):
-    slow_at = frozenset({"pread", "pwrite", "read_file", "write_file", "stat", "lines"})
+    slow_at = frozenset(
+        {"pread", "pwrite", "read_file", "open_read", "write_file", "stat", "lines"}
+    )
 
     def backend(self, operation: str, calls: int) -> dict[str, Any]:
         if threads() == 1:
@@ -30,6 +32,10 @@ class Anyio(Participant):
 
     def read_file(self, path: str, /) -> Awaitable[bytes]:
         return anyio.Path(path).read_bytes()
+
+    async def open_read(self, path: str, /) -> bytes:
+        async with await anyio.open_file(path, "rb") as file:
+            return await file.read()
 
     async def write_file(self, path: str, data: bytes, /) -> None:
         await anyio.Path(path).write_bytes(data)

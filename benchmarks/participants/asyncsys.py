@@ -62,6 +62,10 @@ class AsyncSys(Participant):
         data: bytes = await asyncsys_loop.Path(path).read_bytes()
         return data
 
+    async def open_read(self, path: str, /) -> bytes:
+        async with asyncsys_loop.open(path, "rb") as file:
+            return await file.read()
+
     async def write_file(self, path: str, data: bytes, /) -> None:
         await asyncsys_loop.Path(path).write_bytes(data)
 

@@ -30,6 +30,10 @@ class Blocking(Participant):
         with open(path, "rb") as file:
             return file.read()
 
+    async def open_read(self, path: str, /) -> bytes:
+        with open(path, "rb") as file:
+            return file.read()
+
     async def write_file(self, path: str, data: bytes, /) -> None:
         with open(path, "wb") as file:
             file.write(data)
