@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from operator import index
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
 
 from ._native import ffi
 
@@ -24,6 +24,8 @@ __all__ = [
     "refuse_beside_descriptor",
     "ssize_t",
     "taken",
+    "unsigned",
+    "unsigned_int",
     "writable",
 ]
 
@@ -86,17 +88,34 @@ def c_int(value: object) -> int:
     """Return an int that fits C's."""
     if type(value) is int and -0x80000000 <= value <= 0x7FFFFFFF:
         return value
-    number = index(value)  # type: ignore[arg-type]
+    number = int(index(value))  # type: ignore[arg-type]  # index() leaves a bool as it is
     if -INT_MAX - 1 <= number <= INT_MAX:
         return number
     raise OverflowError("Python int too large to convert to C int")
+
+
+def unsigned(value: object, bits: int) -> int:
+    """Return an int that fits C's without a sign, of that many bits."""
+    if not hasattr(type(value), "__index__"):
+        raise TypeError("an integer is required")
+    number = int(index(value))  # type: ignore[arg-type]
+    if number < 0:
+        raise ValueError("value must be positive")
+    if number >= 2**bits:
+        raise OverflowError(f"Python int too large for {bits} bits")
+    return number
+
+
+def unsigned_int(value: object) -> int:
+    """Return an int that fits C's unsigned int, with a sign, as those of 32 bits are passed."""
+    return (unsigned(value, 32) + 2**31 & 2 * INT_MAX + 1) - 2**31
 
 
 def off_t(value: object) -> int:
     """Return an int that fits an offset."""
     if type(value) is int and 0 <= value <= 0x7FFFFFFFFFFFFFFF:
         return value
-    number = index(value)  # type: ignore[arg-type]
+    number = int(index(value))  # type: ignore[arg-type]  # index() leaves a bool as it is
     if -LONG_MAX - 1 <= number <= LONG_MAX:
         return number
     raise OverflowError("Python int too large to convert to C long")
@@ -104,7 +123,7 @@ def off_t(value: object) -> int:
 
 def ssize_t(value: object) -> int:
     """Return an int that fits a size; a negative one is the caller's to refuse."""
-    number = index(value)  # type: ignore[arg-type]
+    number = int(index(value))  # type: ignore[arg-type]  # index() leaves a bool as it is
     if -LONG_MAX - 1 <= number <= LONG_MAX:
         return number
     raise OverflowError("Python int too large to convert to C ssize_t")
@@ -128,7 +147,7 @@ def fildes(value: Any) -> int:
 
 def path_descriptor(value: Any) -> int:
     """Return a descriptor that was given in place of a path."""
-    number = index(value)
+    number = int(index(value))
     if number > INT_MAX:
         raise OverflowError("fd is greater than maximum")
     if number < -INT_MAX - 1:
@@ -159,22 +178,23 @@ def fspath(
 
 def path_or_descriptor(
     path: Any, function: str, allowed: str = "string, bytes, os.PathLike or integer"
-) -> str | bytes | int:
-    """Return a path as fspath() does, or the descriptor that was given in place of one."""
+) -> str | bytes | SupportsIndex:
+    """Return a path as fspath() does, or what stands for a descriptor in place of one, as given."""
     if isinstance(path, str | bytes):
         return path
     if hasattr(type(path), "__index__"):
-        return path_descriptor(path)
+        path_descriptor(path)
+        return path  # type: ignore[no-any-return]  # hooks and errors show what was given
     return fspath(path, function, allowed=allowed)
 
 
 def refuse_beside_descriptor(
-    function: str, descriptor: int, dir_fd: Any = None, follow_symlinks: object = True
+    function: str, descriptor: SupportsIndex, dir_fd: Any = None, follow_symlinks: object = True
 ) -> None:
     """Refuse what makes no sense where a descriptor was given in place of a path."""
     if dir_descriptor(dir_fd) != AT_FDCWD:
         raise ValueError(f"{function}: can't specify dir_fd without matching path")
-    if descriptor > 0 and not follow_symlinks:  # 0 isn't refused, by a slip of CPython
+    if index(descriptor) > 0 and not follow_symlinks:  # 0 isn't refused, by a slip of CPython
         raise ValueError(f"{function}: cannot use fd and follow_symlinks together")
 
 

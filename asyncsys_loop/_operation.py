@@ -205,7 +205,8 @@ class Operation(Generic[_Result]):
             self._convert(kind, detail, given, prepared, late)
         for at, shown_at, value in late:
             prepared.words[at] = convert.dir_descriptor(value)
-            prepared.audited[shown_at] = -1 if value is None else prepared.words[at]
+            at_working_directory = prepared.words[at] == convert.AT_FDCWD
+            prepared.audited[shown_at] = -1 if at_working_directory else prepared.words[at]
         return prepared
 
     def _convert(
@@ -240,9 +241,9 @@ class Operation(Generic[_Result]):
             audited.append(path)
         elif kind == "path_fd":
             value = next(given)
-            audited.append(convert.path_descriptor(value))
-            words.append(max(audited[-1], -1))
+            words.append(max(convert.path_descriptor(value), -1))
             prepared.paths.append(value)
+            audited.append(value)
         elif kind == "string":
             text = convert.fspath(next(given), self.function, detail or "attribute")
             memory = convert.readable(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import struct
 import sys
+from errno import ENOSYS, EOPNOTSUPP
 from operator import index
-from typing import TYPE_CHECKING, Any, Final
+from stat import S_ISLNK
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 
 from asyncsys_loop import _convert as convert
 from asyncsys_loop._operation import operation
+
+from ._status import fstat
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # for type checkers, which all have it
@@ -21,6 +25,16 @@ _XATTR_SIZE_MAX: Final = 65536  # of a value, and of the list of names
 
 _chmod = operation("fchmodat", "dir_fd path int", function="chmod", audit="os.chmod 1 2 0")
 _chmod_descriptor = operation("fchmod", "path_fd int", audit="os.chmod 0 1 =-1")
+_fchmodat2 = operation(
+    "fchmodat2",
+    f"dir_fd path int {_AT_SYMLINK_NOFOLLOW}",
+    function="chmod",
+    audit="os.chmod 1 2 0",
+)
+_open_itself = operation(
+    "openat", f"dir_fd path {os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC} 0", result=int
+)
+_chmod_opened = operation("fchmodat", "-100 string int")
 _fchmod = operation("fchmod", "fd int", audit="os.chmod 0 1 =-1")
 _chown = operation(
     "fchownat", "dir_fd path id:uid id:gid int", function="chown", audit="os.chown 1 2 3 0"
@@ -84,13 +98,40 @@ async def chmod(
         NotImplementedError: follow_symlinks=False, for a symbolic link: Linux has no permissions
             for them.
     """
-    path = convert.path_or_descriptor(path, "chmod")
-    if isinstance(path, int):
-        await _chmod_descriptor(path, mode)
+    file = convert.path_or_descriptor(path, "chmod")
+    if not isinstance(file, str | bytes):
+        await _chmod_descriptor(file, mode)
     elif follow_symlinks:
-        await _chmod(dir_fd, path, mode)
+        await _chmod(dir_fd, file, mode)
     else:
-        raise NotImplementedError("chmod: follow_symlinks unavailable on this platform")
+        try:
+            await _chmod_itself(file, mode, dir_fd)
+        except OSError as error:
+            if error.errno != EOPNOTSUPP:
+                raise
+            if dir_fd is not None:
+                message = "chmod: cannot use dir_fd and follow_symlinks together"
+                raise ValueError(message) from None
+            message = "chmod: follow_symlinks unavailable on this platform"
+            raise NotImplementedError(message) from None
+
+
+async def _chmod_itself(path: str | bytes, mode: int, dir_fd: int | None) -> None:
+    try:
+        await _fchmodat2(dir_fd, path, mode)
+    except OSError as error:
+        if error.errno != ENOSYS:
+            raise
+    else:
+        return
+    # Before Linux 6.6, as libc does it.
+    descriptor = await _open_itself(dir_fd, path)
+    try:
+        if S_ISLNK((await fstat(descriptor)).st_mode):
+            raise convert.os_error(-EOPNOTSUPP, path)
+        await _chmod_opened(f"/proc/self/fd/{descriptor}", mode)
+    finally:
+        os.close(descriptor)  # opened with O_PATH: there is nothing to write
 
 
 async def fchmod(fd: int, mode: int) -> None:
@@ -107,12 +148,12 @@ async def chown(
     follow_symlinks: bool = True,
 ) -> None:
     """Change user and group, by a path or a descriptor; -1 leaves one. chown(2), os.chown()."""
-    path = convert.path_or_descriptor(path, "chown")
-    if isinstance(path, int):
-        convert.refuse_beside_descriptor("chown", path, dir_fd, follow_symlinks)
-        await _chown_descriptor(path, uid, gid)
+    file = convert.path_or_descriptor(path, "chown")
+    if not isinstance(file, str | bytes):
+        convert.refuse_beside_descriptor("chown", file, dir_fd, follow_symlinks)
+        await _chown_descriptor(file, uid, gid)
     else:
-        await _chown(dir_fd, path, uid, gid, 0 if follow_symlinks else _AT_SYMLINK_NOFOLLOW)
+        await _chown(dir_fd, file, uid, gid, 0 if follow_symlinks else _AT_SYMLINK_NOFOLLOW)
 
 
 async def fchown(fd: int, uid: int, gid: int) -> None:
@@ -149,7 +190,7 @@ async def utime(
     Raises:
         ValueError: both `times` and `ns` are given.
     """
-    path = convert.path_or_descriptor(path, "utime")
+    file = convert.path_or_descriptor(path, "utime")
     directory = convert.dir_descriptor(dir_fd)
     if times is not None and ns is not _UNSET:
         raise ValueError("utime: you may specify either 'times' or 'ns' but not both")
@@ -162,17 +203,17 @@ async def utime(
         if not _is_pair(ns):
             raise TypeError("utime: 'ns' must be a tuple of two ints")
         memory = struct.pack("=4q", *_split_ns(ns[0]), *_split_ns(ns[1]))
-    if isinstance(path, int):
-        convert.refuse_beside_descriptor("utime", path, dir_fd, follow_symlinks)
+    if isinstance(file, str | bytes):
+        convert.path_bytes(file, "utime")
     else:
-        convert.path_bytes(path, "utime")
-    shown = -1 if dir_fd is None else directory
-    sys.audit("os.utime", path, times, None if ns is _UNSET else ns, shown)
-    if isinstance(path, int):
-        await _utime_descriptor(path, memory)
-    else:
+        convert.refuse_beside_descriptor("utime", file, dir_fd, follow_symlinks)
+    shown = -1 if directory == convert.AT_FDCWD else directory
+    sys.audit("os.utime", file, times, None if ns is _UNSET else ns, shown)
+    if isinstance(file, str | bytes):
         flags = 0 if follow_symlinks else _AT_SYMLINK_NOFOLLOW
-        await _utime(dir_fd, path, memory, flags)
+        await _utime(dir_fd, file, memory, flags)
+    else:
+        await _utime_descriptor(index(file), memory)
 
 
 def _is_pair(value: object) -> bool:
@@ -198,7 +239,7 @@ def _timespec(value: Any) -> tuple[int, int]:
 
 
 def _split_ns(value: Any) -> tuple[int, int]:
-    seconds, nanoseconds = divmod(value, 1_000_000_000)
+    seconds, nanoseconds = map(index, divmod(value, 1_000_000_000))
     if not -(2**63) <= seconds < 2**63:
         raise OverflowError("timestamp out of range for platform time_t")
     return seconds, nanoseconds
@@ -208,9 +249,9 @@ async def getxattr(
     path: FileDescriptorOrPath, attribute: StrOrBytesPath, *, follow_symlinks: bool = True
 ) -> bytes:
     """Return an extended attribute of a file. getxattr(2), os.getxattr()."""
-    path = convert.path_or_descriptor(path, "getxattr")
-    get = _for_path("getxattr", path, follow_symlinks, _getxattr, _lgetxattr, _fgetxattr)
-    value: bytes = await get(path, attribute, _XATTR_SIZE_MAX)
+    file = convert.path_or_descriptor(path, "getxattr")
+    get = _for_path("getxattr", file, follow_symlinks, _getxattr, _lgetxattr, _fgetxattr)
+    value: bytes = await get(file, attribute, _XATTR_SIZE_MAX)
     return value
 
 
@@ -231,9 +272,9 @@ async def setxattr(
         flags: os.XATTR_CREATE: FileExistsError if it exists; os.XATTR_REPLACE: OSError if not.
         follow_symlinks: whether a symbolic link stands for what it points at.
     """
-    path = convert.path_or_descriptor(path, "setxattr")
-    put = _for_path("setxattr", path, follow_symlinks, _setxattr, _lsetxattr, _fsetxattr)
-    await put(path, attribute, bytes(convert.memoryview_of(value)), flags)
+    file = convert.path_or_descriptor(path, "setxattr")
+    put = _for_path("setxattr", file, follow_symlinks, _setxattr, _lsetxattr, _fsetxattr)
+    await put(file, attribute, bytes(convert.memoryview_of(value)), flags)
 
 
 async def listxattr(
@@ -247,7 +288,7 @@ async def listxattr(
     """
     allowed = "string, bytes, os.PathLike, integer or None"
     shown = None if path is None else convert.path_or_descriptor(path, "listxattr", allowed)
-    file = "." if shown is None else shown
+    file: str | bytes | SupportsIndex = "." if shown is None else shown
     names = _for_path("listxattr", file, follow_symlinks, _listxattr, _llistxattr, _flistxattr)
     if isinstance(file, str | bytes):
         convert.path_bytes(file, "listxattr")
@@ -260,22 +301,22 @@ async def removexattr(
     path: FileDescriptorOrPath, attribute: StrOrBytesPath, *, follow_symlinks: bool = True
 ) -> None:
     """Remove an extended attribute of a file. removexattr(2), os.removexattr()."""
-    path = convert.path_or_descriptor(path, "removexattr")
+    file = convert.path_or_descriptor(path, "removexattr")
     take = _for_path(
-        "removexattr", path, follow_symlinks, _removexattr, _lremovexattr, _fremovexattr
+        "removexattr", file, follow_symlinks, _removexattr, _lremovexattr, _fremovexattr
     )
-    await take(path, attribute)
+    await take(file, attribute)
 
 
 def _for_path(
     function: str,
-    path: str | bytes | int,
+    path: str | bytes | SupportsIndex,
     follow_symlinks: bool,
     of_path: Any,
     of_link: Any,
     of_descriptor: Any,
 ) -> Any:
-    if isinstance(path, int):
-        convert.refuse_beside_descriptor(function, path, None, follow_symlinks)
-        return of_descriptor
-    return of_path if follow_symlinks else of_link
+    if isinstance(path, str | bytes):
+        return of_path if follow_symlinks else of_link
+    convert.refuse_beside_descriptor(function, path, None, follow_symlinks)
+    return of_descriptor

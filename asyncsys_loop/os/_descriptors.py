@@ -34,7 +34,7 @@ _is_open = operation("fcntl", f"fd {F_GETFD} 0")
 _lseek = operation("lseek", "fd off_t int", result=int)
 _pipe2 = operation("pipe2", "struct:8 int", result=bytes)
 _memfd_create = operation("memfd_create", "string:name int", result=int)
-_eventfd = operation("eventfd2", "word int", result=int)
+_eventfd = operation("eventfd2", "int int", result=int)
 _eventfd_read = operation("read", "fildes length", result=bytes)
 _eventfd_write = operation("write", "fildes in", result=int)
 _timerfd_create = operation("timerfd_create", "int int", result=int)
@@ -148,7 +148,7 @@ async def memfd_create(name: StrOrBytesPath, flags: int = os.MFD_CLOEXEC) -> int
 
 async def eventfd(initval: int, flags: int = os.EFD_CLOEXEC) -> int:
     """Make a counter that can be waited for. eventfd(2), os.eventfd()."""
-    return await _eventfd(index(initval) & _UNSIGNED_INT, flags)
+    return await _eventfd(convert.unsigned_int(initval), flags)
 
 
 async def eventfd_read(fd: FileDescriptorLike) -> int:
@@ -161,7 +161,7 @@ async def eventfd_read(fd: FileDescriptorLike) -> int:
 
 async def eventfd_write(fd: FileDescriptorLike, value: int) -> None:
     """Add to an eventfd; wait while it is full. eventfd(2), os.eventfd_write()."""
-    await _eventfd_write(fd, (index(value) & 2**64 - 1).to_bytes(8, sys.byteorder))
+    await _eventfd_write(fd, convert.unsigned(value, 64).to_bytes(8, sys.byteorder))
 
 
 async def timerfd_create(clockid: int, /, *, flags: int = _TFD_CLOEXEC) -> int:

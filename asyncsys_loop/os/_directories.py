@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from errno import ENOENT, ERANGE
+from operator import index
 from stat import S_IFMT, S_ISDIR, S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, overload
 
@@ -67,9 +68,9 @@ def _path_to_list(function: str, path: Any) -> Any:
 
 async def _open_directory_of(path: Any) -> int:
     """Return a descriptor of our own of that directory."""
-    if isinstance(path, int):
-        return await _duplicate(path)  # as os does it: the caller may close fd meanwhile
-    return await _open_directory("." if path is None else path)
+    if path is None or isinstance(path, str | bytes):
+        return await _open_directory("." if path is None else path)
+    return await _duplicate(path)  # as os does it: the caller may close fd meanwhile
 
 
 async def _read_entries(descriptor: int, shown: Any) -> bytes:
@@ -78,6 +79,16 @@ async def _read_entries(descriptor: int, shown: Any) -> bytes:
         return await _getdents(descriptor, _READ_AT_ONCE)
     except OSError as error:
         raise convert.os_error(-(error.errno or 0), shown) from None
+
+
+async def _close_directory(descriptor: int, path: Any) -> None:
+    """Close what _open_directory_of() opened; what it is a duplicate of is at its beginning."""
+    try:
+        if not (path is None or isinstance(path, str | bytes)):
+            with contextlib.suppress(OSError):  # it may be no directory
+                await lseek(descriptor, 0, os.SEEK_SET)
+    finally:
+        os.close(descriptor)  # of a directory: this writes nothing, so it doesn't block
 
 
 @overload
@@ -103,9 +114,7 @@ async def listdir(path: Any = None) -> list[Any]:
         while entries := await _read_entries(descriptor, path):
             names.extend(_names(entries))
     finally:
-        if isinstance(path, int):
-            await lseek(descriptor, 0, os.SEEK_SET)
-        os.close(descriptor)  # of a directory: this writes nothing, so it doesn't block
+        await _close_directory(descriptor, path)
     return names if isinstance(path, bytes) else [os.fsdecode(name) for name in names]
 
 
@@ -197,8 +206,8 @@ async def renames(old: StrOrBytesPath, new: StrOrBytesPath) -> None:
 
 async def chdir(path: FileDescriptorOrPath) -> None:
     """Change the working directory, which is the whole process's. chdir(2), os.chdir()."""
-    path = convert.path_or_descriptor(path, "chdir")
-    await (_chdir_descriptor if isinstance(path, int) else _chdir)(path)
+    file = convert.path_or_descriptor(path, "chdir")
+    await (_chdir if isinstance(file, str | bytes) else _chdir_descriptor)(file)
 
 
 async def fchdir(fd: FileDescriptorLike) -> None:
@@ -362,12 +371,12 @@ class ScandirIterator(Generic[AnyStr]):
 
     def _parsed(self, entries: bytes) -> list[DirEntry[Any]]:
         shown, dir_fd, prefix = self._shown, None, ""
-        if isinstance(shown, int):
-            dir_fd = shown
-        else:
+        if shown is None or isinstance(shown, str | bytes):
             prefix = os.fsdecode("." if shown is None else shown)
             if not prefix.endswith("/"):
                 prefix += "/"
+        else:
+            dir_fd = index(shown)
         found: list[DirEntry[Any]] = []
         for inode, kind, raw in _dirents(entries):
             if isinstance(shown, bytes):
@@ -383,11 +392,7 @@ class ScandirIterator(Generic[AnyStr]):
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor < 0:
             return
-        try:
-            if isinstance(self._shown, int):
-                await lseek(descriptor, 0, os.SEEK_SET)
-        finally:
-            os.close(descriptor)  # of a directory: this writes nothing, so it doesn't block
+        await _close_directory(descriptor, self._shown)
 
     async def __aenter__(self) -> ScandirIterator[AnyStr]:
         if self._state == "new":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from collections.abc import Coroutine, Generator
 from errno import EACCES, EINVAL
 from fcntl import F_GETLK, F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, LOCK_UN
@@ -108,6 +109,7 @@ def lockf(fd: int, command: int, length: int, /) -> _Locking:
 async def _lockf(fd: int, command: int, length: int) -> None:
     fd, command, length = convert.c_int(fd), convert.c_int(command), convert.off_t(length)
     commands = {os.F_LOCK: F_SETLKW, os.F_TLOCK: F_SETLK, os.F_ULOCK: F_SETLK, os.F_TEST: F_GETLK}
+    sys.audit("os.lockf", fd, command, length)
     if command not in commands:
         raise convert.os_error(-EINVAL)
     kind = F_UNLCK if command == os.F_ULOCK else F_WRLCK

@@ -6,6 +6,8 @@ import os
 import stat
 import struct
 import sys
+from errno import EINVAL
+from operator import index
 from typing import TYPE_CHECKING, Any, AnyStr, Final, NamedTuple, overload
 
 from asyncsys_loop import _convert as convert
@@ -31,11 +33,9 @@ _link = operation("linkat", f"{_two_paths} int", function="link", audit="os.link
 _symlink = operation(
     "symlinkat", "path:src dir_fd path:dst", function="symlink", audit="os.symlink 0 2 1"
 )
-_readlink = operation(
-    "readlinkat", "dir_fd path length", function="readlink", audit="os.readlink 1 0", result=bytes
-)
-_mkfifo = operation("mknodat", "dir_fd path int 0", function="mkfifo")
-_mknod = operation("mknodat", "dir_fd path int word", function="mknod")
+_readlink = operation("readlinkat", "dir_fd path length", function="readlink", result=bytes)
+_mkfifo = operation("mknodat", "dir_fd string:path int 0", function="mkfifo")
+_mknod = operation("mknodat", "dir_fd string:path int word", function="mknod")
 _name_to_handle_at = operation("name_to_handle_at", "dir_fd path memory memory int")
 _handle_of_descriptor = operation(
     "name_to_handle_at", f"path_fd empty memory memory {_AT_EMPTY_PATH}"
@@ -155,7 +155,19 @@ async def mknod(
         device: for S_IFCHR and S_IFBLK, as os.makedev() makes it.
         dir_fd: the directory that a relative path begins at.
     """
-    await _mknod(dir_fd, path, mode, device)
+    await _mknod(dir_fd, path, mode, _device(device))
+
+
+def _device(device: object) -> int:
+    """Return the number of a device, which is one of 32 bits for the kernel."""
+    if not hasattr(type(device), "__index__"):
+        raise TypeError("an integer is required")
+    number = int(index(device))  # type: ignore[arg-type]
+    if not 0 <= number < 2**64:
+        raise OverflowError(f"the number of a device isn't one of 64 bits: {number}")
+    if number >= 2**32:
+        raise convert.os_error(-EINVAL)
+    return number
 
 
 class FileHandle(NamedTuple):
@@ -185,15 +197,15 @@ async def name_to_handle_at(
     Raises:
         OSError: EOPNOTSUPP: the file system has no handles.
     """
-    path = convert.path_or_descriptor(path, "name_to_handle_at")
+    file = convert.path_or_descriptor(path, "name_to_handle_at")
     memory = bytearray(struct.pack("=Ii", _MAX_HANDLE_SZ, 0) + bytes(_MAX_HANDLE_SZ))
     mount_id = bytearray(4)
-    if isinstance(path, int):
-        convert.refuse_beside_descriptor("name_to_handle_at", path, dir_fd)
-        await _handle_of_descriptor(path, memory, mount_id)
+    if not isinstance(file, str | bytes):
+        convert.refuse_beside_descriptor("name_to_handle_at", file, dir_fd)
+        await _handle_of_descriptor(file, memory, mount_id)
     else:
         flags = _AT_SYMLINK_FOLLOW if follow_symlinks else 0
-        await _name_to_handle_at(dir_fd, path, memory, mount_id, flags)
+        await _name_to_handle_at(dir_fd, file, memory, mount_id, flags)
     size, handle_type = struct.unpack_from("=Ii", memory)
     return FileHandle(
         handle_type, bytes(memory[8 : 8 + size]), int.from_bytes(mount_id, sys.byteorder)

@@ -8,6 +8,7 @@ import struct
 import sys
 from typing import Any, Final
 
+from asyncsys_loop import _convert as convert
 from asyncsys_loop._operation import operation
 
 _pidfd_open = operation("pidfd_open", "int int", result=int)
@@ -80,4 +81,4 @@ async def pidfd_open(pid: int, flags: int = 0) -> int:
         pid: the process.
         flags: os.PIDFD_NONBLOCK, from Python 3.12.
     """
-    return await _pidfd_open(pid, flags)
+    return await _pidfd_open(pid, convert.unsigned_int(flags))

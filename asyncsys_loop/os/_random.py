@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncsys_loop import _convert as convert
 from asyncsys_loop._operation import operation
 
 _getrandom = operation("getrandom", "length int", result=bytes)
@@ -22,6 +23,7 @@ async def getrandom(size: int, flags: int = 0) -> bytes:
 
 async def urandom(size: int, /) -> bytes:
     """Return `size` random bytes for keys and the like. getrandom(2), os.urandom()."""
+    size = convert.ssize_t(size)
     if size < 0:
         raise ValueError("negative argument not allowed")
     parts = [await _getrandom(size, 0)]

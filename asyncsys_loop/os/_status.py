@@ -69,12 +69,12 @@ async def stat(
     Raises:
         ValueError: dir_fd or follow_symlinks=False was given with a descriptor.
     """
-    path = convert.path_or_descriptor(path, "stat")
-    if isinstance(path, int):
-        convert.refuse_beside_descriptor("stat", path, dir_fd, follow_symlinks)
-        return await _stat_descriptor(path)
+    file = convert.path_or_descriptor(path, "stat")
+    if not isinstance(file, str | bytes):
+        convert.refuse_beside_descriptor("stat", file, dir_fd, follow_symlinks)
+        return await _stat_descriptor(file)
     flags = _AT_NO_AUTOMOUNT if follow_symlinks else _AT_SYMLINK_NOFOLLOW | _AT_NO_AUTOMOUNT
-    return await _stat(dir_fd, path, flags)
+    return await _stat(dir_fd, file, flags)
 
 
 async def lstat(path: StrOrBytesPath, *, dir_fd: int | None = None) -> os.stat_result:
@@ -282,14 +282,14 @@ async def statx(
         dir_fd: the directory that a relative path begins at.
         follow_symlinks: whether a symbolic link stands for what it points at.
     """
-    path = convert.path_or_descriptor(path, "statx")
-    if isinstance(path, int):
-        convert.refuse_beside_descriptor("statx", path, dir_fd, follow_symlinks)
+    file = convert.path_or_descriptor(path, "statx")
+    if not isinstance(file, str | bytes):
+        convert.refuse_beside_descriptor("statx", file, dir_fd, follow_symlinks)
         flags |= _AT_EMPTY_PATH
-        return _statx_result(await _statx_descriptor(path, flags, mask))
+        return _statx_result(await _statx_descriptor(file, flags, mask))
     if not follow_symlinks:
         flags |= _AT_SYMLINK_NOFOLLOW
-    return _statx_result(await _statx(dir_fd, path, flags, mask))
+    return _statx_result(await _statx(dir_fd, file, flags, mask))
 
 
 # struct statfs, the same on x86_64 and aarch64.
@@ -331,9 +331,9 @@ def _statvfs_result(memory: bytes) -> os.statvfs_result:
 
 async def statvfs(path: FileDescriptorOrPath) -> os.statvfs_result:
     """Tell what a file system is and has, by a path or a descriptor. statfs(2), os.statvfs()."""
-    path = convert.path_or_descriptor(path, "statvfs")
-    ask = _statvfs_descriptor if isinstance(path, int) else _statvfs
-    return _statvfs_result(await ask(path))
+    file = convert.path_or_descriptor(path, "statvfs")
+    ask = _statvfs if isinstance(file, str | bytes) else _statvfs_descriptor
+    return _statvfs_result(await ask(file))
 
 
 async def fstatvfs(fd: int, /) -> os.statvfs_result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING
 
 from asyncsys_loop import _convert as convert
@@ -15,7 +16,6 @@ _fsync = operation("fsync", "fildes")
 _fdatasync = operation("fdatasync", "fildes")
 _sync_file_range = operation("sync_file_range", "fildes off_t off_t int")
 _truncate = operation("truncate", "path off_t", audit="os.truncate 0 1")
-_truncate_descriptor = operation("ftruncate", "path_fd off_t", audit="os.truncate 0 1")
 _ftruncate = operation("ftruncate", "fd off_t", audit="os.truncate 0 1")
 _fallocate = operation("fallocate", "fd int off_t off_t")
 _fadvise = operation("fadvise64", "fd off_t off_t int")
@@ -56,8 +56,11 @@ async def sync_file_range(fd: FileDescriptorLike, offset: int, length: int, flag
 
 async def truncate(path: FileDescriptorOrPath, length: int) -> None:
     """Make a file `length` bytes long, by its path or descriptor. truncate(2), os.truncate()."""
-    path = convert.path_or_descriptor(path, "truncate")
-    await (_truncate_descriptor if isinstance(path, int) else _truncate)(path, length)
+    file = convert.path_or_descriptor(path, "truncate")
+    if isinstance(file, str | bytes):
+        await _truncate(file, length)
+    else:
+        await _ftruncate(index(file), length)
 
 
 async def ftruncate(fd: int, length: int, /) -> None:

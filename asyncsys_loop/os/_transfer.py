@@ -67,7 +67,7 @@ async def readv(fd: int, buffers: Sequence[Buffer], /) -> int:
     Returns:
         How many bytes were read; 0 at the end of the file.
     """
-    return await _readv(fd, _sequence(buffers, "readv"))
+    return await _readv(fd, _writable(buffers, "readv"))
 
 
 async def writev(fd: int, buffers: Sequence[Buffer], /) -> int:
@@ -77,17 +77,23 @@ async def writev(fd: int, buffers: Sequence[Buffer], /) -> int:
 
 async def preadv(fd: int, buffers: Sequence[Buffer], offset: int, flags: int = 0, /) -> int:
     """As readv(), from `offset` on, with flags: os.RWF_*. preadv2(2), os.preadv()."""
-    return await _preadv(fd, _sequence(buffers, "preadv2"), offset, flags)
+    return await _preadv(fd, _writable(buffers, "preadv2"), offset, flags)
 
 
 async def pwritev(fd: int, buffers: Sequence[Buffer], offset: int, flags: int = 0, /) -> int:
     """As writev(), from `offset` on, with flags: os.RWF_*. pwritev2(2), os.pwritev()."""
-    return await _pwritev(fd, _sequence(buffers, "pwritev2"), offset, flags)
+    return await _pwritev(fd, _sequence(buffers, "pwritev"), offset, flags)
 
 
 def _sequence(buffers: Any, function: str) -> Any:
     if not hasattr(type(buffers), "__getitem__") or isinstance(buffers, dict):
         raise TypeError(f"{function}() arg 2 must be a sequence")
+    return buffers
+
+
+def _writable(buffers: Any, function: str) -> Any:
+    if any(convert.memoryview_of(buffer).readonly for buffer in _sequence(buffers, function)):
+        raise BufferError("Object is not writable.")
     return buffers
 
 
@@ -131,7 +137,8 @@ async def splice(
     An offset of None is the position of the descriptor, which then moves. A pipe has none.
     """
     count = _count(count)
-    return await _splice(src, _offset(offset_src), dst, _offset(offset_dst), count, flags)
+    offsets = _offset(offset_src), _offset(offset_dst)
+    return await _splice(src, offsets[0], dst, offsets[1], count, convert.unsigned_int(flags))
 
 
 async def copy_file_range(

@@ -81,7 +81,7 @@ static bool to_integer(PyObject *argument, int64_t least, int64_t most, int64_t 
 {
 	int overflow;
 
-	if (!PyLong_Check(argument))
+	if (!PyLong_CheckExact(argument)) /* hooks see a bool as the int that it is */
 		return false;
 	*word = PyLong_AsLongLongAndOverflow(argument, &overflow);
 	return overflow == 0 && *word >= least && *word <= most;
@@ -191,9 +191,9 @@ static bool convert(const struct operation *operation, struct call *call,
 				return false;
 			break;
 		case KIND_ID:
-			if (!to_integer(argument, -1, UINT32_MAX - 1, &words[at]))
+			/* -1 leaves it as it is; hooks see 2**32 - 1. */
+			if (!to_integer(argument, 0, UINT32_MAX - 1, &words[at++]))
 				return false;
-			words[at++] &= UINT32_MAX;
 			break;
 		case KIND_SIZE:
 			if (!to_integer(argument, 0, MOST, &words[at++]))
@@ -205,10 +205,10 @@ static bool convert(const struct operation *operation, struct call *call,
 			break;
 		case KIND_DIR_FD:
 			words[at] = AT_FDCWD;
-			if (argument == Py_None)
-				*shown = NULL;
-			else if (!to_integer(argument, INT_MIN, INT_MAX, &words[at]))
+			if (argument != Py_None && !to_integer(argument, INT_MIN, INT_MAX, &words[at]))
 				return false;
+			if (words[at] == AT_FDCWD)
+				*shown = NULL;
 			at++;
 			break;
 		case KIND_PATH:
