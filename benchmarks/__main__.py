@@ -82,9 +82,7 @@ def run_command(
     except Failed as error:
         raise click.ClickException(str(error)) from error
     if not results.rows:
-        raise click.ClickException(
-            "nothing was measured: " + "; ".join(results.unmeasured.values())
-        )
+        raise click.ClickException("nothing was measured: " + "; ".join(results.unmeasured_lines()))
     results.write(output / "results.json")
     for path in write_charts(results, cases, output):
         CONSOLE.print(f"wrote {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
@@ -131,9 +129,10 @@ def _show(results: Results) -> None:
     reached = yardstick(results)
     if results.settings["partial"]:
         reached = reached._replace(rows=[row for row in reached.rows if row[2] != ABSENT])
-    CONSOLE.print(rich_table(reached))
-    for who, reason in results.unmeasured.items():
-        CONSOLE.print(f"NOT MEASURED: {who}: {reason}", style="bold red", markup=False)
+    if reached.rows:
+        CONSOLE.print(rich_table(reached))
+    for line in results.unmeasured_lines():
+        CONSOLE.print(f"NOT MEASURED: {line}", style="bold red", markup=False)
     noise = f"Other processes used {results.others:.1%} of the processors."
     if results.quiet:
         CONSOLE.print(noise)

@@ -46,5 +46,5 @@ def _machine(results: Results) -> str:
     time = f"The run took {settings['minutes']} minutes"
     others = f"other processes used {results.others:.1%} of the processors"
     lines = [f"{machine['processor']}, {size}; {software}.", f"{time}; {others}."]
-    lines += [f"**Not measured**: {who}: {why}" for who, why in results.unmeasured.items()]
+    lines += [f"**Not measured**: {line}" for line in results.unmeasured_lines()]
     return "\n\n".join(lines) + "\n"

@@ -69,12 +69,12 @@ class Results:
     """One run.
 
     Attributes:
-        unmeasured: what couldn't take part, and why: a participant, or "participant: case".
+        unmeasured: who couldn't take part, in which cases, and why.
     """
 
     machine: dict[str, Any]
     settings: dict[str, Any]
-    unmeasured: dict[str, str] = field(default_factory=dict)
+    unmeasured: dict[str, dict[str, str]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 
     @cached_property
@@ -101,6 +101,15 @@ class Results:
 
     def participants(self, case: str) -> list[str]:
         return list(dict.fromkeys(key.participant for key in self._by_key if key.case == case))
+
+    def unmeasured_lines(self) -> list[str]:
+        """Tell who wasn't measured, a line for each reason."""
+        lines = []
+        for participant, cases in self.unmeasured.items():
+            for reason in dict.fromkeys(cases.values()):
+                names = ", ".join(case for case in cases if cases[case] == reason)
+                lines.append(f"{participant} ({names}): {reason}")
+        return lines
 
     @property
     def others(self) -> float:

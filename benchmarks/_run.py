@@ -19,7 +19,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ._data import Data
 from ._results import Results, Row
-from .participants import PARTICIPANTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +108,7 @@ def run(selection: Selection, directory: Path, console: Console) -> Results:
         for round_, case, base, parameter, name in turns:
             label = f"round {round_ + 1}: {case.name} {parameter}, {name} {base}"
             progress.update(task, description=label)
-            if name not in results.unmeasured and f"{name}: {case.name}" not in results.unmeasured:
+            if case.name not in results.unmeasured.get(name, {}):
                 row = Row(case.name, base, name, parameter, round_, {}, {})
                 _turn(results, selection, data, row, case)
             progress.advance(task)
@@ -133,10 +132,7 @@ def _turn(results: Results, selection: Selection, data: Data, row: Row, case: Ca
     answer = _ask(request)
     row.others, row.seconds = _others(before, _processor()), time.monotonic() - start
     if "unavailable" in answer:
-        # Where a whole executor can't be used, one reason is enough.
-        whole = row.participant in PARTICIPANTS and row.participant.startswith("asyncsys")
-        key = row.participant if whole else f"{row.participant}: {row.case}"
-        results.unmeasured[key] = answer["unavailable"]
+        results.unmeasured.setdefault(row.participant, {})[row.case] = answer["unavailable"]
         return
     row.figures, row.backend = answer["figures"], answer["backend"]
     results.rows.append(row)

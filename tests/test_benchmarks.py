@@ -18,6 +18,7 @@ from benchmarks._data import Data
 from benchmarks._results import Key, Results, Row
 from benchmarks._yardstick import yardstick
 from benchmarks.cases import MICROSECONDS, Case, Figure, all_cases
+from benchmarks.participants import offers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ def takes_part(case: Case, participant: str) -> bool:
     # `case.takes_part()` imports every peer.
     if case.participants:
         return participant in case.participants
-    return participant != "nothing"
+    return offers(participant, case.operation)
 
 
 @pytest.mark.parametrize("participant", PARTICIPANTS)
@@ -138,14 +139,14 @@ def test_publish(tmp_path: Path, results: Callable[..., Results]) -> None:
     names = ("processor", "processors", "memory GiB", "kernel", "python")
     found.machine = machine | dict.fromkeys(names, "?")
     found.settings["minutes"] = 1
-    found.unmeasured["asyncsys kmod"] = "no module"
+    found.unmeasured["asyncsys kmod"] = {"pread": "no module", "stat": "no module"}
     page.write_text(f"before\n{_page.BEGIN}\nstale text\n{_page.END}\nafter\n")
     _page.publish(found, page)
     first = page.read_text()
     assert first.startswith("before\n")
     assert first.endswith("\nafter\n")
     assert "stale" not in first
-    assert "**Not measured**: asyncsys kmod: no module" in first
+    assert "**Not measured**: asyncsys kmod (pread, stat): no module" in first
     _page.publish(found, page)
     assert page.read_text() == first
     page.write_text("no marks")
