@@ -18,7 +18,9 @@ is ready takes at once.
 from __future__ import annotations
 
 import contextlib
+import os
 import select
+from errno import EBADF
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -89,25 +91,27 @@ class Readiness:
             waiters = self._waiters[fd] = _Waiters()
         side = waiters.writers if writing else waiters.readers
         future = self._loop.create_future()
-        before = waiters.mask
         side[future] = None
         self.waiting += 1
         try:
-            if waiters.mask != before:
-                self._watch(fd, before, waiters.mask)
+            self._watch(fd, waiters, future)
             await future
         finally:
             self.waiting -= 1
             side.pop(future, None)
             self._forget(fd, waiters)
 
-    def _watch(self, fd: int, before: int, mask: int) -> None:
-        if before:
-            with contextlib.suppress(FileNotFoundError):
-                self._epoll.modify(fd, mask)
-                return
-            # Another file has the number by now: the one that was waited for is closed.
-        self._epoll.register(fd, mask)
+    def _watch(self, fd: int, waiters: _Waiters, newest: asyncio.Future[None]) -> None:
+        try:
+            self._epoll.modify(fd, waiters.mask)
+        except FileNotFoundError:
+            # The others, if there are, waited for a file that is closed; this one got its number.
+            for side in (waiters.readers, waiters.writers):
+                for future in [future for future in side if future is not newest]:
+                    del side[future]
+                    if not future.done():
+                        future.set_exception(OSError(EBADF, os.strerror(EBADF)))
+            self._epoll.register(fd, waiters.mask)
 
     def _forget(self, fd: int, waiters: _Waiters) -> None:
         if self._epoll.closed or self._waiters.get(fd) is not waiters:

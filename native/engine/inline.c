@@ -163,6 +163,12 @@ static bool answer_openat(const int64_t words[6], int64_t *ret)
 
 	if (no_cached || (flags & (O_CREAT | O_TRUNC)) != 0 || (flags & O_TMPFILE) == O_TMPFILE)
 		return false;
+	/* That opens nothing. */
+	if ((flags & O_PATH) != 0) {
+		fd = open_cached((int)words[0], path, flags);
+		*ret = fd < 0 ? -errno : fd;
+		return fd >= 0 || is_answer(errno);
+	}
 	fd = look_at((int)words[0], path, flags & (O_NOFOLLOW | O_DIRECTORY), STATX_TYPE, &status);
 	if (fd < 0) {
 		*ret = -errno;
@@ -236,6 +242,14 @@ static bool answer_close(const int64_t words[6], int64_t *ret)
 	return true;
 }
 
+/* An eventfd can be told to seek, and doesn't mind. */
+static bool is_regular(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 static ssize_t read_nowait(int fd, void *memory, size_t length, off_t offset)
 {
 	struct iovec vector = {.iov_base = memory, .iov_len = length};
@@ -290,7 +304,7 @@ static enum inline_answer answer_read(int64_t words[6], bool at_offset, int64_t 
 	if (at_offset)
 		return ANSWER_NONE;
 	/* A pipe, socket or terminal: what has come is the answer. */
-	if (*done != 0 && *done < most && lseek(fd, 0, SEEK_CUR) < 0) {
+	if (*done != 0 && *done < most && !is_regular(fd)) {
 		*ret = 0;
 		return ANSWER_READY;
 	}
@@ -345,7 +359,7 @@ enum inline_answer may_block(const int64_t words[6], bool writing)
 	bool ready = poll(&descriptor, 1, 0) != 0;
 	int flags;
 
-	if (ready && (!writing || words[2] <= PIPE_BUF || lseek(fd, 0, SEEK_CUR) >= 0))
+	if (ready && (!writing || words[2] <= PIPE_BUF || is_regular(fd)))
 		return ANSWER_NONE;
 	/* At the wrong end of a pipe the call fails at once. */
 	flags = fcntl(fd, F_GETFL);
