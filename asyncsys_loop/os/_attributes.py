@@ -47,8 +47,12 @@ _lchown = operation(
     function="lchown",
     audit="os.chown 0 1 2 =-1",
 )
-_utime = operation("utimensat", "dir_fd string:path memory int", function="utime")
-_utime_descriptor = operation("utimensat", "fd 0 memory 0")
+# An OSError of os.utime() names the file from Python 3.13 on: before, it might be the times' fault.
+_named: Final = sys.version_info >= (3, 13)
+_utime = operation(
+    "utimensat", f"dir_fd {'path' if _named else 'string:path'} memory int", function="utime"
+)
+_utime_descriptor = operation("utimensat", f"{'path_fd' if _named else 'fd'} 0 memory 0")
 
 # Each for a descriptor, a path, and a symbolic link itself.
 _getxattr, _lgetxattr, _fgetxattr = (
@@ -213,7 +217,7 @@ async def utime(
         flags = 0 if follow_symlinks else _AT_SYMLINK_NOFOLLOW
         await _utime(dir_fd, file, memory, flags)
     else:
-        await _utime_descriptor(index(file), memory)
+        await _utime_descriptor(file if _named else index(file), memory)
 
 
 def _is_pair(value: object) -> bool:

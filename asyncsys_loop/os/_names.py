@@ -23,6 +23,9 @@ _AT_EMPTY_PATH: Final = 0x1000
 _PATH_MAX: Final = 4096
 _MAX_HANDLE_SZ: Final = 128
 
+# os.NODEV is a number for os from Python 3.13 on, though the kernel makes nothing of it.
+_LEAST_DEVICE: Final = -1 if sys.version_info >= (3, 13) else 0
+
 _unlink = operation("unlinkat", "dir_fd path 0", function="unlink", audit="os.remove 1 0")
 _remove = operation("unlinkat", "dir_fd path 0", function="remove", audit="os.remove 1 0")
 _two_paths = "dir_fd path:src dir_fd path:dst"
@@ -163,9 +166,9 @@ def _device(device: object) -> int:
     if not hasattr(type(device), "__index__"):
         raise TypeError("an integer is required")
     number = int(index(device))  # type: ignore[arg-type]
-    if not 0 <= number < 2**64:
+    if not _LEAST_DEVICE <= number < 2**64:
         raise OverflowError(f"the number of a device isn't one of 64 bits: {number}")
-    if number >= 2**32:
+    if not 0 <= number < 2**32:
         raise convert.os_error(-EINVAL)
     return number
 
