@@ -17,7 +17,16 @@ import os
 from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
-from ._file_raw import Answer, AsyncFile, FileIO, Gone, readable_view, writable_view
+from ._file_raw import (
+    Answer,
+    AsyncFile,
+    FileIO,
+    Gone,
+    close,
+    read_once,
+    readable_view,
+    writable_view,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -28,6 +37,7 @@ __all__ = ["DEFAULT_BUFFER_SIZE", "Buffered", "BufferedRandom", "BufferedReader"
 # takes 128 KiB since Python 3.15.)
 DEFAULT_BUFFER_SIZE: Final = 65536
 
+_EMPTY: Final = io.BytesIO()  # nothing is unread
 _CLOSED: Final[Any] = Gone("{} of closed file")
 _DETACHED: Final[Any] = Gone("raw stream has been detached")
 
@@ -45,7 +55,7 @@ class Buffered(AsyncFile[bytes]):
             raise ValueError("buffer size must be strictly positive")
         self._raw = raw
         self._buffer_size = buffer_size
-        self._unread = io.BytesIO()
+        self._unread = _EMPTY
         self._filled = 0  # the length of all that _unread holds, read or not
         self._writing = False  # nothing is unread, and the raw file may be written
 
@@ -57,20 +67,20 @@ class Buffered(AsyncFile[bytes]):
 
     def _keep(self, data: bytes) -> None:
         """Keep what was read ahead."""
-        self._unread = io.BytesIO(data)
+        self._unread = io.BytesIO(data) if data else _EMPTY
         self._filled = len(data)
         self._writing = False
 
     def _ahead(self) -> int:
         return self._filled - self._unread.tell()
 
-    async def _prepare_reading(self, name: str, unsupported: str = "read") -> None:
+    def _check_reading(self, name: str, unsupported: str = "read") -> bool:
+        """Say whether something has to be written first."""
         if not self._reads:
             raise io.UnsupportedOperation(unsupported)
         self._check(name)
         self._writing = False
-        if self._raw._pending:
-            await self._raw._flush_pending()
+        return bool(self._raw._pending)
 
     async def _give_back(self) -> None:
         """Set the kernel's position to ours."""
@@ -78,7 +88,7 @@ class Buffered(AsyncFile[bytes]):
         if ahead:
             await self._raw._seek(-ahead, os.SEEK_CUR)
         if self._filled:
-            self._unread = io.BytesIO()
+            self._unread = _EMPTY
             self._filled = 0
 
     async def _fill(self) -> bool:
@@ -88,7 +98,8 @@ class Buffered(AsyncFile[bytes]):
         return bool(data)
 
     async def _read(self, size: int) -> bytes:
-        await self._prepare_reading("read")
+        if self._check_reading("read"):
+            await self._raw._flush_pending()
         data = self._unread.read(size)
         missing = size - len(data)
         if not missing:
@@ -116,7 +127,8 @@ class Buffered(AsyncFile[bytes]):
         self._keep(b"".join(parts) + self._unread.read())
 
     async def _read_rest(self) -> bytes:
-        await self._prepare_reading("read")
+        if self._check_reading("read"):
+            await self._raw._flush_pending()
         head = self._unread.read()
         parts = [head] if head else []
         try:
@@ -128,13 +140,15 @@ class Buffered(AsyncFile[bytes]):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _read1(self, size: int) -> bytes:
-        await self._prepare_reading("read", "read1")
+        if self._check_reading("read", "read1"):
+            await self._raw._flush_pending()
         return self._unread.read(size) or await self._raw._fetch(size)
 
     async def _readline(self, limit: int) -> bytes:
         if limit == 0 and not self._reads:
             return b""
-        await self._prepare_reading("readline")
+        if self._check_reading("readline"):
+            await self._raw._flush_pending()
         parts: list[bytes] = []
         try:
             while True:
@@ -154,13 +168,15 @@ class Buffered(AsyncFile[bytes]):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _peek(self) -> bytes:
-        await self._prepare_reading("peek")
+        if self._check_reading("peek"):
+            await self._raw._flush_pending()
         if not self._ahead():
             await self._fill()
         return self._unread.getvalue()[self._unread.tell() :]
 
     async def _readinto(self, buffer: Any, once: bool) -> int:
-        await self._prepare_reading("readinto", "read1" if once else "read")
+        if self._check_reading("readinto", "read1" if once else "read"):
+            await self._raw._flush_pending()
         view = writable_view(buffer, "readinto1" if once else "readinto")
         done = self._unread.readinto(view)
         if once and done:
@@ -330,13 +346,34 @@ class Buffered(AsyncFile[bytes]):
     async def read(self, size: int | None = -1, /) -> bytes:
         """Read `size` bytes, fewer only at the end of the file; all that follow by default."""
         size = -1 if size is None else index(size)
+        raw = self._raw
         if size < 0:
             if size < -1 and self._reads:
                 raise ValueError("read length must be non-negative or -1")
-            return await self._raw._in_turn(self._read_rest)
-        if self._ahead() >= size > 0 and not self._raw._busy:
+            if (
+                raw._size > 0
+                and raw._position == 0 == self._filled
+                and not (raw._busy or raw._pending)
+                and self._reads
+            ):
+                # All of a regular file that was just opened: what programs do most, in one frame.
+                size, raw._size = raw._size, -1
+                raw._busy = True
+                try:
+                    data = await read_once(raw._fd, size + 1)
+                    raw._position = len(data)
+                    if len(data) == size:
+                        return data
+                    self._keep(data)
+                except asyncio.CancelledError:
+                    raw._take_back()
+                    raise
+                finally:
+                    raw._end_turn()
+            return await raw._in_turn(self._read_rest)
+        if self._ahead() >= size > 0 and not raw._busy:
             return self._unread.read(size)
-        return await self._raw._in_turn(self._read, size)
+        return await raw._in_turn(self._read, size)
 
     async def read1(self, size: int = -1, /) -> bytes:
         """Read at most `size` bytes, by one system call at most; what is buffered, if anything."""
@@ -397,8 +434,18 @@ class Buffered(AsyncFile[bytes]):
         Raises:
             OSError: what was buffered can't be written. The file is closed nevertheless.
         """
-        if self._raw._fd >= 0:
-            await self._raw._in_turn(self._finish)
+        raw = self._raw
+        fd = raw._fd
+        if fd < 0:
+            return
+        if raw._busy or raw._pending or raw._calls or raw._cleanup is not None:
+            await raw._in_turn(self._finish)
+        else:
+            self._unread = _CLOSED
+            self._writing = False
+            raw._fd = -1
+            if raw._closefd:
+                await close(fd)
 
     async def __anext__(self) -> bytes:
         for line in self._unread:

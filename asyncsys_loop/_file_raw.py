@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, Protocol, TypeVar
 from ._operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -47,7 +47,7 @@ __all__ = ["Answer", "AsyncFile", "FileIO"]
 _Result = TypeVar("_Result")
 
 # Calls on a descriptor. The files convert their arguments themselves, with the messages of `io`.
-_read = operation("read", "fd length", result=bytes)
+read_once = operation("read", "fd length", result=bytes)
 _read_into = operation("read", "fd out", result=int)
 _write = operation("write", "fd in", result=int)
 close = operation("close", "fd")
@@ -56,8 +56,8 @@ _ftruncate = operation("ftruncate", "fd off_t")
 # AT_EMPTY_PATH | AT_STATX_DONT_SYNC; STATX_TYPE | STATX_MODE | STATX_SIZE. What the kernel has at
 # hand will do: it was asked for just before, by the open, and only the hint about the size is old
 # where a network's file grows meanwhile.
-_statx = operation("statx", "fd string 20480 515 struct:256", function="open", result=bytes)
-_STATX_FIELDS: Final = struct.Struct("=4xI20xH10xQ")  # stx_blksize, stx_mode, stx_size
+status_of = operation("statx", "fd empty 20480 515 struct:256", function="open", result=bytes)
+status_fields: Final = struct.Struct("=4xI20xH10xQ").unpack_from  # blocks' size, mode, size
 
 # A read of unknown length asks for this many bytes first.
 _CHUNK: Final = 65536
@@ -80,12 +80,6 @@ class Answer(int):
 
 YES: Final = Answer(1)
 NO: Final = Answer(0)
-
-
-async def status(fd: int) -> tuple[int, int, int]:
-    """Return the preferred size of blocks, the mode and the size of what a descriptor is."""
-    block_size, mode, size = _STATX_FIELDS.unpack_from(await _statx(fd, b""))
-    return block_size, mode, size
 
 
 def _unsupported(operation_name: str) -> io.UnsupportedOperation:
@@ -253,6 +247,9 @@ class AsyncFile(Generic[AnyStr]):
         return line
 
 
+_NOTHING: Final = bytearray()  # pending in a file that isn't written
+
+
 class Cleanup(Protocol):
     """What is to be done when a file has been closed."""
 
@@ -339,14 +336,15 @@ class FileIO(Turn, AsyncFile[bytes]):
         # The kernel's position after our last call, -1 if there is none. The user may move it, by
         # fileno(): so it only serves to tell what a cancelled call did, and tell() asks.
         self._position = position
-        self._size = size  # of a regular file when it was opened, else -1; a hint, used once
+        # Of a regular file when it was opened, -1 if it isn't known: a hint, used once.
+        self._size = size
         self._block_size = block
         self._busy = False  # somebody has the turn
         self._waiting = None
         self._calls = 0  # methods of this class that are in the kernel
         self._closing: tuple[int, asyncio.Future[None]] | None = None  # once those are through
         # What the layers above have buffered for writing: here, as __del__ must save it.
-        self._pending = bytearray()
+        self._pending = bytearray() if mode != "rb" else _NOTHING
         self._cleanup: Cleanup | None = None
 
     # System calls, for who has the turn
@@ -354,7 +352,7 @@ class FileIO(Turn, AsyncFile[bytes]):
     async def _fetch(self, size: int) -> bytes:
         """Read once."""
         try:
-            data = await _read(self._fd, size)
+            data = await read_once(self._fd, size)
         except BlockingIOError:
             await _ready(self._fd, writing=False)
             return await self._fetch(size)
@@ -426,8 +424,9 @@ class FileIO(Turn, AsyncFile[bytes]):
         """Return how many bytes there are from here to the end, -1 if nobody knows."""
         size, self._size = self._size, -1
         if size < 0:
-            _, mode, size = await status(self._fd)
-            if self._position < 0 or not stat.S_ISREG(mode):
+            _, mode, size = status_fields(await status_of(self._fd))
+            # What has no size, as in /proc, may still have content.
+            if self._position < 0 or not stat.S_ISREG(mode) or size == 0:
                 return -1
         return max(size - self._position, 0)
 
@@ -440,6 +439,46 @@ class FileIO(Turn, AsyncFile[bytes]):
             if len(data) == expected and len(data) < size:
                 return  # the file has the size that it is said to have, and was read beyond that
             size = max(_CHUNK, len(data))
+
+    async def _fetch_all(self) -> bytes:
+        parts: list[bytes] = []
+        try:
+            await self._fetch_rest(parts)
+        except asyncio.CancelledError:
+            self._give_back(sum(map(len, parts)))
+            raise
+        return b"".join(parts)
+
+    async def _fetch_line(self, limit: int) -> bytes:
+        line = b""
+        # Bytes behind the line can be given back only where there is a position.
+        most = 8192 if self._position >= 0 else 1
+        try:
+            while limit < 0 or len(line) < limit:
+                data = await self._fetch(most if limit < 0 else min(most, limit - len(line)))
+                end = data.find(b"\n") + 1
+                if end:
+                    self._give_back(len(data) - end)
+                    return line + data[:end]
+                if not data:
+                    break
+                line += data
+        except asyncio.CancelledError:
+            self._give_back(len(line))
+            raise
+        return line
+
+    def _give_back(self, count: int) -> None:
+        """The last bytes that were read are to be read again, where there is a position."""
+        if count and self._position >= 0:
+            self._position = os.lseek(self._fd, -count, os.SEEK_CUR)
+
+    async def _store_once(self, data: Buffer) -> int:
+        try:
+            return await self._store(data)
+        except asyncio.CancelledError:
+            self._stored(0)
+            raise
 
     def _tell(self) -> int:
         # In place, as it only asks for a number. It would wait while another thread is in a read,
@@ -464,7 +503,7 @@ class FileIO(Turn, AsyncFile[bytes]):
 
     async def _shut(self) -> None:
         """Close the descriptor, cancelled or not."""
-        self._pending.clear()
+        self._pending = _NOTHING
         fd, self._fd = self._fd, -1
         if fd < 0:
             return
@@ -517,12 +556,13 @@ class FileIO(Turn, AsyncFile[bytes]):
     def _is(self, letters: str) -> bool:
         return any(letter in self._mode for letter in letters)
 
-    @contextlib.asynccontextmanager
-    async def _call(self) -> AsyncIterator[None]:
-        """One method is in the kernel, and its descriptor isn't closed meanwhile."""
+    async def _call(
+        self, function: Callable[..., Coroutine[Any, Any, _Result]], *arguments: Any
+    ) -> _Result:
+        """Run a method whose descriptor must not be closed meanwhile."""
         self._calls += 1
         try:
-            yield
+            return await function(*arguments)
         finally:
             self._calls -= 1
             if self._closing is not None and not self._calls:
@@ -586,57 +626,28 @@ class FileIO(Turn, AsyncFile[bytes]):
         size = -1 if size is None else index(size)
         if size < 0:
             return await self.readall()
-        async with self._call():
-            return await self._fetch(size)
+        return await self._call(self._fetch, size)
 
     async def readall(self) -> bytes:
         """Read all bytes to the end of the file."""
         self._check()
-        parts: list[bytes] = []
-        async with self._call():
-            try:
-                await self._fetch_rest(parts)
-            except asyncio.CancelledError:
-                if self._position >= 0:
-                    await self._seek(-sum(map(len, parts)), os.SEEK_CUR)
-                raise
-        return b"".join(parts)
+        return await self._call(self._fetch_all)
 
     async def readinto(self, buffer: Buffer, /) -> int:
         """Read once, into a writable buffer, and return how many bytes it was; 0 at the end."""
         self._check(reading=True)
-        async with self._call():
-            return await self._fetch_into(writable_view(buffer, "readinto"))
+        return await self._call(self._fetch_into, writable_view(buffer, "readinto"))
 
     async def readline(self, size: int | None = -1, /) -> bytes:
         """Read a line with its end, at most `size` bytes of it; b"" at the end of the file."""
         limit = -1 if size is None else index(size)
         self._check(reading=limit != 0)
-        line = b""
-        async with self._call():
-            while limit < 0 or len(line) < limit:
-                # Bytes behind the line can be given back only where there is a position.
-                most = 8192 if self._position >= 0 else 1
-                data = await self._fetch(most if limit < 0 else min(most, limit - len(line)))
-                end = data.find(b"\n") + 1
-                if end:
-                    if len(data) > end:
-                        await self._seek(end - len(data), os.SEEK_CUR)
-                    return line + data[:end]
-                if not data:
-                    break
-                line += data
-        return line
+        return await self._call(self._fetch_line, limit)
 
     async def write(self, data: Buffer, /) -> int:
         """Write once, and return how many bytes were written."""
         self._check(writing=True)
-        async with self._call():
-            try:
-                return await self._store(readable_view(data))
-            except asyncio.CancelledError:
-                self._stored(0)
-                raise
+        return await self._call(self._store_once, readable_view(data))
 
     async def seek(self, offset: int, whence: int = 0, /) -> int:
         """Set the position, in bytes from the start, from here (1) or from the end (2)."""
@@ -646,8 +657,7 @@ class FileIO(Turn, AsyncFile[bytes]):
     async def truncate(self, size: int | None = None, /) -> int:
         """Make the file `size` bytes long, and return that; as long as its position by default."""
         self._check(writing=True)
-        async with self._call():
-            return await self._resize(size)
+        return await self._call(self._resize, size)
 
     async def close(self) -> None:
         """Close the descriptor; once it is closed, do nothing."""

@@ -49,6 +49,7 @@ class _Codec(NamedTuple):
     encoding: str
     errors: str
     stateless: bool
+    utf8: bool
     make_decoder: Callable[[], Any]
     make_encoder: Callable[[], Any]
     lines: str  # how io.StringIO finds the ends of lines
@@ -81,6 +82,7 @@ def _codec(encoding: str, errors: str | None, newline: str | None, _locale: str)
         encoding,
         strict,
         info.name in _STATELESS,
+        info.name == "utf-8",
         make_decoder,
         make_encoder,
         "\n" if newline is None else newline,
@@ -133,7 +135,9 @@ class TextIOWrapper(AsyncFile[str]):
         "_mode",
         "_raw",
         "_snapshots",
+        "_utf8",
         "_write_through",
+        "_writes_buffered",
     )
 
     def __init__(
@@ -150,6 +154,7 @@ class TextIOWrapper(AsyncFile[str]):
         self._mode: str | None = None
         self._line_buffering = bool(line_buffering)
         self._write_through = bool(write_through)
+        self._writes_buffered = not (line_buffering or write_through)
         self._set_codec(encoding, errors, newline)
         if buffer._writes and self._raw._position > 0 and not self._codec.stateless:
             self._reset_encoder(buffer._tell())
@@ -159,7 +164,9 @@ class TextIOWrapper(AsyncFile[str]):
         self._codec = _codec(
             encoding, errors, newline, locale.getencoding() if encoding == "locale" else ""
         )
-        self._end = self._codec.end
+        codec = self._codec
+        self._end = codec.end
+        self._utf8 = codec.utf8 and codec.errors == "strict" and codec.written == "\n"
         self._decoder: Any = None
         self._encoder: Any = None
         self._set_decoded("")
@@ -271,7 +278,10 @@ class TextIOWrapper(AsyncFile[str]):
         self._check()
         if not self._buffer._writes:
             raise io.UnsupportedOperation("not writable")
-        await self._buffer._write(self._encode(text))
+        return await self._write_encoded(self._encode(text), text)
+
+    async def _write_encoded(self, data: bytes, text: str) -> int:
+        await self._buffer._write(data)
         if self._decoder is not None:
             self._set_decoded("")
             self._decoder.reset()
@@ -443,6 +453,7 @@ class TextIOWrapper(AsyncFile[str]):
             self._line_buffering = bool(line_buffering)
         if write_through is not None:
             self._write_through = bool(write_through)
+        self._writes_buffered = not (self._line_buffering or self._write_through)
 
     # The interface
 
@@ -525,23 +536,14 @@ class TextIOWrapper(AsyncFile[str]):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         raw = self._raw
         buffer = self._buffer
-        if (
-            buffer._writing
-            and not raw._busy
-            and not self._line_buffering
-            and not self._write_through
-            and len(raw._pending) < buffer._buffer_size
-        ):
-            data = self._encode(text)
-            if len(raw._pending) + len(data) <= buffer._buffer_size:
-                raw._pending += data
+        if self._writes_buffered and buffer._writing and not raw._busy:
+            data = str.encode(text) if self._utf8 else self._encode(text)
+            pending = raw._pending
+            if len(pending) + len(data) <= buffer._buffer_size:
+                pending += data
                 return len(text)
             return await raw._in_turn(self._write_encoded, data, text)
         return await raw._in_turn(self._write, text)
-
-    async def _write_encoded(self, data: bytes, text: str) -> int:
-        await self._buffer._write(data)
-        return len(text)
 
     async def flush(self) -> None:
         """Hand what is buffered to the kernel. (os.fsync() hands it to the disk.)"""

@@ -211,9 +211,10 @@ def _take_over(file: Any) -> AsyncFile[bytes] | None:
         # What the original has read ahead is read again.
         os.lseek(fd, file.tell(), os.SEEK_SET)
     plan = Mode(raw.mode)
-    ours, kind = make_raw(fd, raw.name, plan, False, True, _status(fd))
+    about = _status(fd)
+    ours = make_raw(fd, raw.name, plan, False, True, about)
     ours._cleanup = _OriginalOwner(file)
-    return build(ours, kind, raw.mode, plan, 0 if raw is file else -1, None, None, None)  # type: ignore[no-any-return]
+    return build(ours, about[1], raw.mode, plan, 0 if raw is file else -1, None, None, None)  # type: ignore[no-any-return]
 
 
 def _status(fd: int) -> tuple[int, int, int]:
@@ -323,9 +324,10 @@ def wrap(
     if file < 0:
         raise ValueError("negative file descriptor")
     sys.audit("open", file, plan.raw, plan.flags)
-    raw, kind = make_raw(file, file, plan, closefd, True, _status(file))
+    about = _status(file)
+    raw = make_raw(file, file, plan, closefd, True, about)
     try:
-        return build(raw, kind, mode, plan, buffering, encoding, errors, newline)  # type: ignore[no-any-return]
+        return build(raw, about[1], mode, plan, buffering, encoding, errors, newline)  # type: ignore[no-any-return]
     except BaseException:
         raw._fd = -1  # the caller's, still
         raise
@@ -353,9 +355,10 @@ def _standard_stream(original: Any) -> Any:
     if not reads:
         original.flush()
     plan = Mode("rb" if reads else "wb")
-    raw, kind = make_raw(fd, original.name, plan, False, True, _status(fd))
+    about = _status(fd)
+    raw = make_raw(fd, original.name, plan, False, True, about)
     text = TextIOWrapper(
-        build(raw, kind, plan.name, plan, -1, None, None, None),
+        build(raw, about[1], plan.name, plan, -1, None, None, None),
         original.encoding,
         original.errors,
         None if reads else "\n",

@@ -27,7 +27,7 @@ from ._file_buffered import (
     BufferedReader,
     BufferedWriter,
 )
-from ._file_raw import AsyncFile, FileIO, close, status
+from ._file_raw import AsyncFile, FileIO, close, status_fields, status_of
 from ._file_text import TextIOWrapper
 from ._operation import operation
 
@@ -116,33 +116,37 @@ def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -
 class Opening(Generic[_File]):
     """A file that is about to be opened: await it, or enter it by `async with`."""
 
+    # Its methods are no coroutine functions, but return the one coroutine that there has to be.
+
     __slots__ = ("_arguments", "_file", "_function")
 
     def __init__(
-        self, function: Callable[..., Coroutine[Any, Any, _File]], *arguments: Any
+        self,
+        function: Callable[..., Coroutine[Any, Any, _File]],
+        arguments: tuple[Any, ...],
     ) -> None:
-        self._function = function
+        self._function = function  # called with this and the arguments; sets _file
         self._arguments = arguments
         self._file: _File | None = None
 
     def __await__(self) -> Generator[Any, Any, _File]:
-        return self._function(*self._arguments).__await__()
+        return self._function(self, *self._arguments).__await__()
 
-    async def __aenter__(self) -> _File:
-        file = self._file = await self._function(*self._arguments)
-        return file
+    def __aenter__(self) -> Coroutine[Any, Any, _File]:
+        return self._function(self, *self._arguments)
 
-    async def __aexit__(
+    def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         assert self._file is not None
-        await self._file.close()
+        return self._file.close()
 
 
-async def _open(
+async def open_file(
+    opening: Opening[Any],
     file: Any,
     mode: str,
     buffering: int,
@@ -177,16 +181,20 @@ async def _open(
     # From here on a descriptor that isn't given is closed where something fails.
     given = fd is file
     try:
-        raw, kind = make_raw(fd, file, plan, closefd, given, await status(fd))
+        about = status_fields(await status_of(fd))
+        raw = make_raw(fd, file, plan, closefd, given, about)
     except BaseException:
         if not given:
             await close(fd)
         raise
     try:
-        return build(raw, kind, mode, plan, buffering, encoding, errors, newline)
+        opening._file = opened = build(
+            raw, about[1], mode, plan, buffering, encoding, errors, newline
+        )
     except BaseException:
         await raw.close()
         raise
+    return opened
 
 
 async def _ask(opener: Opener, path: str | bytes, flags: int) -> int:
@@ -203,9 +211,9 @@ async def _ask(opener: Opener, path: str | bytes, flags: int) -> int:
 
 
 def make_raw(
-    fd: int, name: Any, plan: Mode, closefd: bool, given: bool, about: tuple[int, int, int]
-) -> tuple[FileIO, int]:
-    """Make a raw file of a descriptor, and say what kind of file it is."""
+    fd: int, name: Any, plan: Mode, closefd: bool, given: bool, about: tuple[int, ...]
+) -> FileIO:
+    """Make a raw file of a descriptor; `about` is the size of its blocks, its mode, its size."""
     block_size, kind, size = about
     if stat.S_ISDIR(kind):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
@@ -217,8 +225,8 @@ def make_raw(
             position = os.lseek(fd, 0, os.SEEK_END if appends else os.SEEK_CUR)
         except OSError:
             position = -1
-    raw = FileIO(fd, name, plan.name, closefd, position, size if regular else -1, block_size)
-    return raw, kind
+    hint = size if regular and size else -1
+    return FileIO(fd, name, plan.name, closefd, position, hint, block_size)
 
 
 def build(
@@ -357,4 +365,4 @@ def open(
     """
     if encoding is None and sys.flags.warn_default_encoding and "b" not in mode:
         encoding = io.text_encoding(None, 2)
-    return Opening(_open, file, mode, buffering, encoding, errors, newline, closefd, opener)
+    return Opening(open_file, (file, mode, buffering, encoding, errors, newline, closefd, opener))

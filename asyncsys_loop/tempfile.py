@@ -33,7 +33,7 @@ from ._file_raw import Turn as _Turn
 from ._file_raw import settled as _settled
 from ._file_wrapped import WrappedFile as _WrappedFile
 from ._open import Opening as _Opening
-from ._open import open as _open
+from ._open import open_file as _open_file
 from .shutil import rmtree as _rmtree
 
 if TYPE_CHECKING:
@@ -291,6 +291,7 @@ def _raw(file: Any) -> FileIO:
 
 
 async def _temporary_file(
+    opening: _Opening[Any],
     mode: str,
     buffering: int,
     encoding: str | None,
@@ -314,7 +315,9 @@ async def _temporary_file(
             raise
         return fd
 
-    file: Any = await _open(directory, mode, buffering, encoding, errors, newline, True, opener)
+    file: Any = await _open_file(
+        opening, directory, mode, buffering, encoding, errors, newline, True, opener
+    )
     raw = _raw(file)
     raw._name = raw._fd
     return file
@@ -374,7 +377,7 @@ def TemporaryFile(  # noqa: N802
     """
     encoding = _text_encoding(mode, encoding)
     return _Opening(
-        _temporary_file, mode, buffering, encoding, newline, suffix, prefix, dir, errors
+        _temporary_file, (mode, buffering, encoding, newline, suffix, prefix, dir, errors)
     )
 
 
@@ -385,6 +388,7 @@ def _text_encoding(mode: str, encoding: str | None) -> str | None:
 
 
 async def _named_temporary_file(
+    opening: _Opening[Any],
     mode: str,
     buffering: int,
     encoding: str | None,
@@ -406,7 +410,9 @@ async def _named_temporary_file(
 
     try:
         name = dir if dir is not None else await _default_directory()
-        file: Any = await _open(name, mode, buffering, encoding, errors, newline, True, opener)
+        file: Any = await _open_file(
+            opening, name, mode, buffering, encoding, errors, newline, True, opener
+        )
     except BaseException:
         if path is not None:
             await _settled(_unlink(path))
@@ -516,7 +522,7 @@ def NamedTemporaryFile(  # noqa: N802
     encoding = _text_encoding(mode, encoding)
     return _NamedOpening(
         _named_temporary_file,
-        *(mode, buffering, encoding, newline, suffix, prefix, dir, delete, errors, delete_on_close),
+        (mode, buffering, encoding, newline, suffix, prefix, dir, delete, errors, delete_on_close),
     )
 
 
@@ -630,7 +636,7 @@ class SpooledTemporaryFile(_Turn, _AsyncFile[AnyStr]):
         position = memory.tell()
         if self._text:
             memory.flush()
-        file = await _temporary_file(*self._arguments)
+        file = await _Opening(_temporary_file, self._arguments)
         try:
             binary: _Buffered = file.buffer if self._text else file
             content = (memory.buffer if self._text else memory).getbuffer()
