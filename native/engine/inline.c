@@ -267,8 +267,11 @@ static enum inline_answer answer_read(int64_t words[6], bool at_offset, int64_t 
 	int64_t length = words[2];
 	int64_t most = length < MOST_INLINE ? length : MOST_INLINE;
 
-	/* preadv2(2) would take -1 for the file's own position. */
-	if (no_nowait || (at_offset && words[3] < 0))
+	/*
+	 * preadv2(2) would take -1 for the file's own position; and it answers for no bytes by itself,
+	 * where read(2) has EISDIR, or takes a datagram.
+	 */
+	if (no_nowait || length == 0 || (at_offset && words[3] < 0))
 		return ANSWER_NONE;
 	while (*done < most) {
 		ssize_t count;
@@ -323,7 +326,7 @@ static enum inline_answer answer_write(int64_t words[6], bool at_offset, int64_t
 	int fd = (int)words[0];
 	struct iovec vector = {.iov_base = (void *)(uintptr_t)words[1], .iov_len = (size_t)words[2]};
 
-	if (at_offset && words[3] < 0)
+	if (words[2] == 0 || (at_offset && words[3] < 0)) /* as for reads: an empty datagram is one */
 		return ANSWER_NONE;
 	if (!no_nowait && words[2] <= MOST_INLINE && refused_writes == 0) {
 		ssize_t count = pwritev2(fd, &vector, 1, at_offset ? words[3] : -1, RWF_NOWAIT);
