@@ -69,6 +69,8 @@ async def stat(
     Raises:
         ValueError: dir_fd or follow_symlinks=False was given with a descriptor.
     """
+    if type(path) is str and follow_symlinks:  # as nearly always
+        return await _stat(dir_fd, path, _AT_NO_AUTOMOUNT)
     file = convert.path_or_descriptor(path, "stat")
     if not isinstance(file, str | bytes):
         convert.refuse_beside_descriptor("stat", file, dir_fd, follow_symlinks)

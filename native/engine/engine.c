@@ -52,6 +52,8 @@ static int schedule_ring(struct engine *engine)
 static void append(struct engine *engine, struct call *call)
 {
 	call->state = CALL_QUEUED;
+	if (call->done == 0 && call->memory_size != 0)
+		Py_CLEAR(call->memory); /* a hundred thousand that wait need none */
 	call->previous = engine->queue_tail;
 	call->next = NULL;
 	if (engine->queue_tail != NULL)
@@ -63,8 +65,8 @@ static void append(struct engine *engine, struct call *call)
 	Py_INCREF((PyObject *)call);
 }
 
-/* Gives back the queue's reference. */
-static struct call *unqueue(struct engine *engine, struct call *call)
+/* The queue's reference is the caller's then. */
+static void unqueue(struct engine *engine, struct call *call)
 {
 	if (call->previous != NULL)
 		call->previous->next = call->next;
@@ -76,16 +78,20 @@ static struct call *unqueue(struct engine *engine, struct call *call)
 		engine->queue_tail = call->previous;
 	call->previous = call->next = NULL;
 	engine->queued--;
-	return call;
 }
 
 /* Returns a slot, or -errno. The table's reference is new. */
 static int32_t submit(struct engine *engine, struct call *call)
 {
 	const int64_t *words = call->words;
-	int32_t slot = async_syscall_submit(engine->table, call->number, words[0], words[1], words[2],
-	                                    words[3], words[4], words[5]);
+	int32_t slot;
 
+	if (call->memory == NULL && call->memory_size != 0 && !call_allocate(call)) {
+		PyErr_Clear();
+		return -ENOMEM;
+	}
+	slot = async_syscall_submit(engine->table, call->number, words[0], words[1], words[2], words[3],
+	                            words[4], words[5]);
 	if (slot >= 0) {
 		call->slot = slot;
 		call->state = CALL_SUBMITTED;
@@ -109,8 +115,12 @@ int engine_submit(struct engine *engine, struct call *call)
 		slot = submit(engine, call);
 	if (slot == -EAGAIN && !async_syscall_is_forked(engine->table))
 		append(engine, call);
+	else if (slot == -ENOMEM)
+		PyErr_NoMemory();
 	else if (slot < 0)
-		return unusable(engine);
+		unusable(engine);
+	if (PyErr_Occurred())
+		return -1;
 	/* The queue is fed when a slot is free; then the doorbell is rung for it. */
 	return slot >= 0 ? schedule_ring(engine) : 0;
 }
@@ -120,10 +130,15 @@ static int feed(struct engine *engine)
 	while (engine->queue_head != NULL) {
 		struct call *call = engine->queue_head;
 
-		if (submit(engine, call) < 0)
+		int32_t slot = submit(engine, call);
+		int status = 0;
+
+		if (slot < 0 && slot != -ENOMEM)
 			return 0;
-		Py_DECREF((PyObject *)unqueue(engine, call));
-		if (schedule_ring(engine) < 0)
+		unqueue(engine, call);
+		status = slot < 0 ? call_end(call, slot) : schedule_ring(engine);
+		Py_DECREF((PyObject *)call);
+		if (status < 0)
 			return -1;
 	}
 	return 0;
@@ -250,7 +265,8 @@ static PyObject *engine_withdraw(PyObject *self, PyObject *argument)
 		return NULL;
 	if (call->state == CALL_QUEUED) {
 		call->state = CALL_TAKEN;
-		Py_DECREF((PyObject *)unqueue(engine, call));
+		unqueue(engine, call);
+		Py_DECREF((PyObject *)call);
 		Py_RETURN_TRUE;
 	}
 	if (call->state != CALL_SUBMITTED ||
@@ -419,8 +435,12 @@ static int engine_clear(PyObject *self)
 	Py_CLEAR(engine->call_soon);
 	Py_CLEAR(engine->ring);
 	Py_CLEAR(engine->look);
-	while (engine->queue_head != NULL)
-		Py_DECREF((PyObject *)unqueue(engine, engine->queue_head));
+	while (engine->queue_head != NULL) {
+		struct call *call = engine->queue_head;
+
+		unqueue(engine, call);
+		Py_DECREF((PyObject *)call);
+	}
 	return 0;
 }
 

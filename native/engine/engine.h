@@ -80,7 +80,9 @@ struct call {
 	int64_t ret;
 	int64_t done; /* bytes that were read inline before the rest went into the table */
 	PyObject *future;
-	PyObject *memory;     /* bytes that the kernel fills */
+	PyObject *memory; /* bytes that the kernel fills */
+	int memory_word;  /* which word is its address */
+	int64_t memory_size;
 	PyObject *path[2];    /* as an OSError shows them; where encoded is NULL, the memory too */
 	PyObject *encoded[2]; /* as the kernel reads them */
 	Py_buffer buffer;     /* the caller's */
@@ -138,6 +140,8 @@ int inline_init(void);
 /* call.c */
 extern PyTypeObject *call_type;
 struct call *call_new(struct engine *engine);
+/* Makes the memory that the kernel fills, of memory_size bytes. */
+bool call_allocate(struct call *call);
 /* Answers inline, if that can be: the state is then CALL_ANSWERED. ANSWER_WAIT: not before it is ready. */
 enum inline_answer call_try(struct call *call);
 /* The call has ended: wakes who awaits it. Steals nothing. Returns 0, or -1 with an exception. */

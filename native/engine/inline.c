@@ -242,12 +242,22 @@ static bool answer_close(const int64_t words[6], int64_t *ret)
 	return true;
 }
 
-/* An eventfd can be told to seek, and doesn't mind. */
-static bool is_regular(int fd)
+/* What ends where it ends; a short read of anything else is an answer. (An eventfd lets itself be told to
+ * seek, so that tells nothing.) */
+static bool is_file(int fd)
 {
 	struct stat status;
 
-	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+	return fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
+}
+
+/* Whether it may be ready for some of the bytes, and then block with the rest. */
+static bool takes_part(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) ||
+	                                   (S_ISCHR(status.st_mode) && isatty(fd)));
 }
 
 static ssize_t read_nowait(int fd, void *memory, size_t length, off_t offset)
@@ -272,6 +282,9 @@ static enum inline_answer answer_read(int64_t words[6], bool at_offset, int64_t 
 	 * where read(2) has EISDIR, or takes a datagram.
 	 */
 	if (no_nowait || length == 0 || (at_offset && words[3] < 0))
+		return ANSWER_NONE;
+	/* NOWAIT doesn't keep a direct read from waiting for the disk. Only whole blocks are direct. */
+	if (length % 512 == 0 && length != 0 && (fcntl(fd, F_GETFL) & O_DIRECT) != 0)
 		return ANSWER_NONE;
 	while (*done < most) {
 		ssize_t count;
@@ -307,7 +320,7 @@ static enum inline_answer answer_read(int64_t words[6], bool at_offset, int64_t 
 	if (at_offset)
 		return ANSWER_NONE;
 	/* A pipe, socket or terminal: what has come is the answer. */
-	if (*done != 0 && *done < most && !is_regular(fd)) {
+	if (*done != 0 && *done < most && !is_file(fd)) {
 		*ret = 0;
 		return ANSWER_READY;
 	}
@@ -328,7 +341,9 @@ static enum inline_answer answer_write(int64_t words[6], bool at_offset, int64_t
 
 	if (words[2] == 0 || (at_offset && words[3] < 0)) /* as for reads: an empty datagram is one */
 		return ANSWER_NONE;
-	if (!no_nowait && words[2] <= MOST_INLINE && refused_writes == 0) {
+	/* NOWAIT doesn't keep a write from waiting for the disk where each is to be on it. */
+	if (!no_nowait && words[2] <= MOST_INLINE && refused_writes == 0 &&
+	    (fcntl(fd, F_GETFL) & (O_DIRECT | O_DSYNC)) == 0) {
 		ssize_t count = pwritev2(fd, &vector, 1, at_offset ? words[3] : -1, RWF_NOWAIT);
 
 		if (count == words[2]) {
@@ -362,7 +377,7 @@ enum inline_answer may_block(const int64_t words[6], bool writing)
 	bool ready = poll(&descriptor, 1, 0) != 0;
 	int flags;
 
-	if (ready && (!writing || words[2] <= PIPE_BUF || is_regular(fd)))
+	if (ready && (!writing || words[2] <= PIPE_BUF || !takes_part(fd)))
 		return ANSWER_NONE;
 	/* At the wrong end of a pipe the call fails at once. */
 	flags = fcntl(fd, F_GETFL);

@@ -126,14 +126,11 @@ static bool to_buffer(struct call *call, PyObject *argument, bool writable, int6
 	return true;
 }
 
-static bool to_memory(struct call *call, int64_t size, int64_t *words)
+static bool to_memory(struct call *call, int64_t size, uint32_t word)
 {
-	call->memory = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
-	if (call->memory == NULL)
-		return false;
-	words[0] = (int64_t)(intptr_t)PyBytes_AsString(call->memory);
-	words[1] = size;
-	return true;
+	call->memory_word = (int)word;
+	call->memory_size = size;
+	return call_allocate(call);
 }
 
 /*
@@ -144,7 +141,6 @@ static bool convert(const struct operation *operation, struct call *call,
                     PyObject *const *arguments, PyObject **shown)
 {
 	int64_t *words = call->words;
-	int64_t pair[2];
 	uint32_t paths = 0;
 	uint32_t texts = 0;
 	uint32_t at = 0;
@@ -165,9 +161,8 @@ static bool convert(const struct operation *operation, struct call *call,
 			continue;
 		}
 		if (kind == KIND_STRUCT) {
-			if (!to_memory(call, operation->kind[i].value, pair))
+			if (!to_memory(call, operation->kind[i].value, at++))
 				return false;
-			words[at++] = pair[0];
 			continue;
 		}
 		argument = *arguments++;
@@ -258,8 +253,8 @@ static bool convert(const struct operation *operation, struct call *call,
 			at++;
 			break;
 		case KIND_LENGTH:
-			if (at > 4 || !to_integer(argument, 0, MOST, &pair[1]) ||
-			    !to_memory(call, pair[1], &words[at]))
+			if (at > 4 || !to_integer(argument, 0, MOST, &words[at + 1]) ||
+			    !to_memory(call, words[at + 1], at))
 				return false;
 			at += 2;
 			break;
