@@ -97,6 +97,11 @@ if sys.version_info >= (3, 13):
     from os.path import isdevdrive
 
     __all__ += ["isdevdrive"]
+# In Python 3.14, and in the later ones of each before it.
+_ALLOW_MISSING: Any = getattr(os.path, "ALLOW_MISSING", object())
+if hasattr(os.path, "ALLOW_MISSING"):
+    ALLOW_MISSING: Any = _ALLOW_MISSING
+    __all__ += ["ALLOW_MISSING"]
 
 
 async def exists(path: FileDescriptorOrPath) -> bool:
@@ -308,6 +313,3 @@ async def realpath(filename: Any, *, strict: Any = False) -> Any:
         rest.append(None)
         rest.extend(target.split(slash)[::-1])
     return done
-
-
-_ALLOW_MISSING: Any = getattr(os.path, "ALLOW_MISSING", object())
