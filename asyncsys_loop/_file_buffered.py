@@ -18,6 +18,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
 from ._file_raw import (
+    NO,
     Answer,
     AsyncFile,
     FileIO,
@@ -204,10 +205,10 @@ class Buffered(AsyncFile[bytes]):
 
     async def _write(self, data: Any) -> int:
         raw = self._raw
-        if raw._fd < 0:
-            raise ValueError("write to closed file")
         if not self._writes:
             raise io.UnsupportedOperation("write")
+        if raw._fd < 0:
+            raise ValueError("write to closed file")
         view = readable_view(data)
         size = len(view)
         await self._give_back()
@@ -229,10 +230,13 @@ class Buffered(AsyncFile[bytes]):
         return size
 
     async def _flush(self) -> None:
+        if not self._writes:
+            self._raw._check()
+            return
         self._check("flush")
         if self._raw._pending:
             await self._raw._flush_pending()
-        if self._writes and self._reads:
+        if self._reads:
             await self._give_back()
 
     async def _seek(self, offset: int, whence: int) -> int:
@@ -258,7 +262,7 @@ class Buffered(AsyncFile[bytes]):
         return position
 
     def _tell(self) -> int:
-        self._check("tell")
+        self._raw._check()
         if self._raw._position < 0:
             raise io.UnsupportedOperation(NOT_SEEKABLE)
         return max(self._raw._tell() - self._ahead() + len(self._raw._pending), 0)
@@ -331,13 +335,11 @@ class Buffered(AsyncFile[bytes]):
 
     def readable(self) -> Answer:
         """Tell whether this can be read."""
-        self._raw._check()
-        return Answer(self._reads)
+        return self._raw.readable() if self._reads else NO
 
     def writable(self) -> Answer:
         """Tell whether this can be written."""
-        self._raw._check()
-        return Answer(self._writes)
+        return self._raw.writable() if self._writes else NO
 
     def seekable(self) -> Answer:
         """Tell whether this has a position."""
@@ -352,6 +354,7 @@ class Buffered(AsyncFile[bytes]):
                 raise ValueError("read length must be non-negative or -1")
             if (
                 raw._size > 0
+                and raw._fd >= 0
                 and raw._position == 0 == self._filled
                 and not (raw._busy or raw._pending)
                 and self._reads
@@ -371,7 +374,7 @@ class Buffered(AsyncFile[bytes]):
                 finally:
                     raw._end_turn()
             return await raw._in_turn(self._read_rest)
-        if self._ahead() >= size > 0 and not raw._busy:
+        if raw._fd >= 0 and not raw._busy and self._ahead() >= size > 0:
             return self._unread.read(size)
         return await raw._in_turn(self._read, size)
 

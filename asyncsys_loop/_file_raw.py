@@ -162,6 +162,8 @@ class AsyncFile(Generic[AnyStr]):
         """Read lines until they have more than `hint` bytes or characters; all by default."""
         most = -1 if hint is None else index(hint)
         size = 0
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
         lines: list[AnyStr] = []
         while True:
             line = await self.readline()
@@ -524,13 +526,6 @@ class FileIO(Turn, AsyncFile[bytes]):
         if fd < 0:
             return
         self._fd = -1
-        if self._closefd:
-            warnings.warn(
-                f"unclosed file {_representation(self, name=self._name)}",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
         # Nobody is there to await it. A regular file doesn't keep this waiting for ever.
         try:
             if self._pending and self._position >= 0:
@@ -542,6 +537,13 @@ class FileIO(Turn, AsyncFile[bytes]):
                 os.close(fd)
             if self._cleanup is not None:
                 self._cleanup.now()
+            if self._closefd:
+                warnings.warn(
+                    f"unclosed file {_representation(self, name=self._name)}",
+                    ResourceWarning,
+                    source=self,
+                    stacklevel=2,
+                )
 
     # The interface
 

@@ -402,6 +402,7 @@ class TextIOWrapper(AsyncFile[str]):
         elif decoder is not None or flags or skip:
             decoder = self._need_decoder()
             decoder.setstate((b"", flags))
+            self._set_decoded("", [_Snapshot(0, flags, b"", 0)])
         if skip:
             given = await self._buffer._read(feed)
             text = decoder.decode(given, need_eof)

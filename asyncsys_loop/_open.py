@@ -82,7 +82,9 @@ _modes: Final[dict[Any, Mode]] = {}
 
 
 def _is_mode(mode: Any) -> bool:
-    letters = set(mode) if isinstance(mode, str) else set()
+    if not isinstance(mode, str):
+        return False
+    letters = set(mode)
     return (
         len(letters) == len(mode)
         and letters <= set("xrwabt+")
@@ -105,7 +107,10 @@ def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -
     if not (
         _is_mode(mode)
         and isinstance(buffering, int)
-        and all(word is None if "b" in mode else isinstance(word, str | None) for word in words)
+        and all(
+            word is None or ("b" not in mode and isinstance(word, str) and "\0" not in word)
+            for word in words
+        )
     ):
         with contextlib.suppress(_NotOpened):
             builtins.open("", mode, buffering, *words, opener=_refuse).close()
