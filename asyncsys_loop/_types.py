@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol, TypeAlias
+from typing import AnyStr, Protocol, TypeAlias
 
 
 class HasFileno(Protocol):
@@ -15,5 +15,6 @@ class HasFileno(Protocol):
 StrPath: TypeAlias = str | os.PathLike[str]
 BytesPath: TypeAlias = bytes | os.PathLike[bytes]
 StrOrBytesPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+GenericPath: TypeAlias = AnyStr | os.PathLike[AnyStr]
 FileDescriptorLike: TypeAlias = int | HasFileno
 FileDescriptorOrPath: TypeAlias = int | StrOrBytesPath

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
     from types import TracebackType
 
-    from asyncsys_loop._types import FileDescriptorLike, FileDescriptorOrPath, StrOrBytesPath
+    from asyncsys_loop._types import (
+        BytesPath,
+        FileDescriptorLike,
+        FileDescriptorOrPath,
+        GenericPath,
+        StrOrBytesPath,
+        StrPath,
+    )
 
 _READ_AT_ONCE: Final = 32768  # bytes, as libc's readdir() has it
 
@@ -388,6 +395,7 @@ class ScandirIterator(Generic[AnyStr]):
 
     async def aclose(self) -> None:
         """Close the directory. Entries that were seen stay useful."""
+        self._entries = iter(())
         self._state = "closed"
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor < 0:
@@ -406,7 +414,6 @@ class ScandirIterator(Generic[AnyStr]):
         exception: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._entries = iter(())
         await self.aclose()
 
     def __await__(self) -> Generator[Any, Any, Entries[AnyStr]]:
@@ -492,11 +499,11 @@ def _dirents(entries: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 async def walk(
-    top: Any,
+    top: GenericPath[AnyStr],
     topdown: bool = True,
     onerror: Callable[[OSError], object] | None = None,
     followlinks: bool = False,
-) -> AsyncGenerator[tuple[Any, list[Any], list[Any]], None]:
+) -> AsyncGenerator[tuple[AnyStr, list[AnyStr], list[AnyStr]], None]:
     """Yield path, names of directories and names of other files, for a tree. os.walk().
 
         async for path, directories, files in walk(top): ...
@@ -555,6 +562,24 @@ async def _is_symlink(path: Any) -> bool:
         return False
 
 
+@overload
+def fwalk(
+    top: StrPath = ".",
+    topdown: bool = True,
+    onerror: Callable[[OSError], object] | None = None,
+    *,
+    follow_symlinks: bool = False,
+    dir_fd: int | None = None,
+) -> AsyncGenerator[tuple[str, list[str], list[str], int], None]: ...
+@overload
+def fwalk(
+    top: BytesPath,
+    topdown: bool = True,
+    onerror: Callable[[OSError], object] | None = None,
+    *,
+    follow_symlinks: bool = False,
+    dir_fd: int | None = None,
+) -> AsyncGenerator[tuple[bytes, list[bytes], list[bytes], int], None]: ...
 async def fwalk(
     top: Any = ".",
     topdown: bool = True,
@@ -569,8 +594,8 @@ async def fwalk(
     while it goes on: use contextlib.aclosing() where it may be left early.
     """
     sys.audit("os.fwalk", top, topdown, onerror, follow_symlinks, dir_fd)
-    top = os.fspath(top)
-    stack: list[tuple[str, Any]] = [("walk", (True, dir_fd, top, top, None))]
+    path = os.fspath(top)
+    stack: list[tuple[str, Any]] = [("walk", (True, dir_fd, path, path, None))]
     try:
         while stack:
             action, value = stack.pop()

@@ -1,7 +1,12 @@
-"""Children, and how they ended."""
+"""Children, and how they ended.
+
+Who waits for the end of one child holds no exec thread: a pidfd of it (Linux 5.3) tells the loop.
+Waiting for any of several, or for a child to stop, is a call that blocks; it can be cancelled.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import struct
@@ -10,6 +15,8 @@ from typing import Any, Final
 
 from asyncsys_loop import _convert as convert
 from asyncsys_loop._operation import operation
+
+from ._descriptors import dup
 
 _pidfd_open = operation("pidfd_open", "int int", result=int)
 _wait4 = operation("wait4", "int memory int memory", result=int)
@@ -31,9 +38,43 @@ async def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     Raises:
         ChildProcessError: there is no such child.
     """
+    await _ended(os.P_PID, pid, options | os.WEXITED)
     status = bytearray(4)
     child = await _wait4(pid, status, options, None)
     return child, int.from_bytes(status, sys.byteorder)
+
+
+async def _ended(idtype: int, ident: int, options: int) -> None:
+    """Return when a child has ended; at once where something else is wanted, or it is no child."""
+    if options != os.WEXITED or type(ident) is not int or ident <= 0:
+        return
+    try:
+        if idtype == os.P_PID:
+            pidfd = await _pidfd_open(ident, 0)
+        elif idtype == os.P_PIDFD:
+            pidfd = await dup(ident)  # the application may be watching its own one
+        else:
+            return
+    except OSError:
+        return
+    try:
+        # Of a process that is no child of ours, nobody waits for the end.
+        await _waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        await _readable(pidfd)
+    except OSError:
+        return
+    finally:
+        os.close(pidfd)
+
+
+async def _readable(pidfd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(pidfd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(pidfd)
 
 
 async def wait() -> tuple[int, int]:
@@ -48,6 +89,7 @@ async def wait3(options: int) -> tuple[int, int, Any]:
 
 async def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """As waitpid(), and tell what it used: a resource.struct_rusage. wait4(2), os.wait4()."""
+    await _ended(os.P_PID, pid, options | os.WEXITED)
     status, usage = bytearray(4), bytearray(_RUSAGE.size)
     child = await _wait4(pid, status, options, usage)
     user, user_us, system, system_us, *counts = _RUSAGE.unpack(usage)
@@ -66,6 +108,7 @@ async def waitid(idtype: int, ident: int, options: int, /) -> os.waitid_result |
     Returns:
         What is known of the child; None with os.WNOHANG if there is none in such a state.
     """
+    await _ended(idtype, ident, options)
     signo, _errno, code, pid, uid, status = _SIGINFO.unpack_from(
         await _waitid(idtype, ident, options)
     )

@@ -244,6 +244,14 @@ async def expanduser(path: Any) -> Any:
     return await asyncio.to_thread(os.path.expanduser, path)
 
 
+def _goes_on(rest: list[Any]) -> bool:
+    """Tell whether there is more to walk than the ends of links."""
+    at = len(rest)
+    while at and rest[at - 1] is None:
+        at -= 2
+    return at > 0
+
+
 @overload
 async def realpath(filename: os.PathLike[AnyStr], *, strict: Any = False) -> AnyStr: ...
 @overload
@@ -290,7 +298,7 @@ async def realpath(filename: Any, *, strict: Any = False) -> Any:
         try:
             status = await _lstat(new)
             if not stat.S_ISLNK(status.st_mode):
-                if strict and rest and not stat.S_ISDIR(status.st_mode):
+                if strict and _goes_on(rest) and not stat.S_ISDIR(status.st_mode):
                     raise NotADirectoryError(20, os.strerror(20), new)
                 done = new
                 continue

@@ -1,0 +1,406 @@
+"""What Linux has and `os` lacks."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import asyncsys_loop
+from asyncsys_loop import stats
+
+from .support import claimed
+
+twins = asyncsys_loop.os
+
+
+@pytest.fixture
+def fd(tmp_path: Path) -> Iterator[int]:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(256)) * 64)
+    fd = os.open(path, os.O_RDWR)
+    yield fd
+    os.close(fd)
+
+
+def refused(number: int) -> Any:
+    return pytest.raises(OSError, check=lambda error: error.errno == number)
+
+
+# statx
+
+
+@pytest.mark.parametrize("how", ["path", "bytes", "descriptor", "dir_fd"])
+async def test_statx_tells_what_stat_tells(how: str, tmp_path: Path, fd: int) -> None:
+    directory = os.open(tmp_path, os.O_RDONLY)
+    arguments: dict[str, tuple[Any, dict[str, Any]]] = {
+        "path": (tmp_path / "file", {}),
+        "bytes": (os.fsencode(tmp_path / "file"), {}),
+        "descriptor": (fd, {}),
+        "dir_fd": ("file", {"dir_fd": directory}),
+    }
+    path, keywords = arguments[how]
+    got = await twins.statx(path, twins.STATX_BASIC_STATS | twins.STATX_BTIME, **keywords)
+    expected = os.stat(path, **keywords)
+    for name in ("mode", "ino", "nlink", "uid", "gid", "size", "blocks", "blksize", "dev", "rdev"):
+        assert getattr(got, f"stx_{name}") == getattr(expected, f"st_{name}"), name
+    for name in ("atime", "mtime", "ctime", "atime_ns", "mtime_ns", "ctime_ns"):
+        assert getattr(got, f"stx_{name}") == getattr(expected, f"st_{name}"), name
+    if got.stx_mask & twins.STATX_BTIME:
+        assert got.stx_btime_ns is not None
+        assert got.stx_btime_ns <= expected.st_ctime_ns
+        assert got.stx_btime == pytest.approx(got.stx_btime_ns / 1e9)
+    os.close(directory)
+
+
+async def test_statx_tells_nothing_that_is_not_known(fd: int) -> None:
+    got = await twins.statx("/proc/self/status", twins.STATX_BTIME)
+    assert got.stx_btime is None
+    assert got.stx_btime_ns is None
+
+
+async def test_statx_of_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    got = await twins.statx(tmp_path / "link", twins.STATX_TYPE, follow_symlinks=False)
+    assert got.stx_mode is not None
+    assert stat.S_ISLNK(got.stx_mode)
+    with pytest.raises(FileNotFoundError):
+        await twins.statx(tmp_path / "link", twins.STATX_TYPE)
+    with pytest.raises(ValueError, match="dir_fd"):
+        await twins.statx(3, twins.STATX_TYPE, dir_fd=4)
+    with refused(errno.EINVAL):
+        await twins.statx(tmp_path, 0x80000000)
+
+
+async def test_statx_knows_mounts() -> None:
+    got = await twins.statx("/proc", twins.STATX_MNT_ID)
+    assert got.stx_attributes_mask & twins.STATX_ATTR_MOUNT_ROOT
+    assert got.stx_attributes & twins.STATX_ATTR_MOUNT_ROOT
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    assert str(got.stx_mnt_id) in [line.split()[0] for line in mounts if " /proc " in line]
+
+
+# openat2
+
+
+async def test_openat2_opens(tmp_path: Path) -> None:
+    fd = await twins.openat2(tmp_path / "new", os.O_CREAT | os.O_RDWR, 0o640)
+    assert stat.S_IMODE(os.fstat(fd).st_mode) == 0o640 & ~umask()
+    assert not os.get_inheritable(fd)
+    os.close(fd)
+    fd = await twins.openat2(tmp_path, os.O_RDONLY)  # and the default mode isn't an error
+    inner = await twins.openat2("new", os.O_RDONLY, dir_fd=fd)
+    os.close(fd)
+    os.close(inner)
+    with pytest.raises(FileNotFoundError) as caught:
+        await twins.openat2(tmp_path / "missing", os.O_RDONLY)
+    assert caught.value.filename == str(tmp_path / "missing")
+
+
+def umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+async def test_openat2_resolves_as_told(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "outside").touch()
+    (tmp_path / "outside-of-root").touch()
+    (tmp_path / "root" / "inside").touch()
+    (tmp_path / "root" / "link").symlink_to("inside")
+    (tmp_path / "root" / "absolute").symlink_to("/inside")
+    root = os.open(tmp_path / "root", os.O_RDONLY)
+
+    async def resolve(path: str, how: int) -> int | None:
+        try:
+            os.close(await twins.openat2(path, os.O_RDONLY, resolve=how, dir_fd=root))
+        except OSError as error:
+            return error.errno
+        return None
+
+    assert await resolve("../outside", 0) is None
+    assert await resolve("../outside", twins.RESOLVE_BENEATH) == errno.EXDEV
+    assert await resolve("../inside", twins.RESOLVE_IN_ROOT) is None
+    assert await resolve("absolute", twins.RESOLVE_IN_ROOT) is None
+    assert await resolve("absolute", twins.RESOLVE_BENEATH) == errno.EXDEV
+    assert await resolve("link", twins.RESOLVE_BENEATH) is None
+    assert await resolve("link", twins.RESOLVE_NO_SYMLINKS) == errno.ELOOP
+    assert await resolve("/proc/self/exe", twins.RESOLVE_NO_MAGICLINKS) == errno.ELOOP
+    assert await resolve("/proc/self", twins.RESOLVE_NO_XDEV) == errno.EXDEV
+    assert await resolve("inside", twins.RESOLVE_CACHED) in {None, errno.EAGAIN}
+    assert await resolve("inside", 2**40) == errno.EINVAL
+    with pytest.raises(OverflowError, match="can't be negative"):
+        await twins.openat2("x", 0, resolve=-1)
+    os.close(root)
+
+
+# fallocate, sync_file_range
+
+
+async def test_fallocate(fd: int) -> None:
+    size = os.fstat(fd).st_size
+    await twins.fallocate(fd, twins.FALLOC_FL_KEEP_SIZE, 0, 2 * size)
+    assert os.fstat(fd).st_size == size
+    await twins.fallocate(fd, twins.FALLOC_FL_ZERO_RANGE, 0, 4096)
+    assert os.pread(fd, 4096, 0) == bytes(4096)
+    await twins.fallocate(fd, twins.FALLOC_FL_PUNCH_HOLE | twins.FALLOC_FL_KEEP_SIZE, 4096, 4096)
+    assert os.pread(fd, 4096, 4096) == bytes(4096)
+    assert os.pread(fd, 256, 8192) == bytes(range(256))
+    await twins.fallocate(fd, 0, 0, 2 * size)
+    assert os.fstat(fd).st_size == 2 * size
+    with refused(errno.EOPNOTSUPP):
+        await twins.fallocate(fd, twins.FALLOC_FL_PUNCH_HOLE, 0, 4096)
+    with refused(errno.EBADF):
+        await twins.fallocate(12345, 0, 0, 1)
+
+
+async def test_fallocate_moves_what_follows(fd: int) -> None:
+    size = os.fstat(fd).st_size
+    before = os.pread(fd, size, 0)
+    try:
+        await twins.fallocate(fd, twins.FALLOC_FL_INSERT_RANGE, 4096, 4096)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        pytest.skip("INSERT_RANGE and COLLAPSE_RANGE not tested: this file system has neither")
+    assert os.pread(fd, 2 * size, 0) == before[:4096] + bytes(4096) + before[4096:]
+    await twins.fallocate(fd, twins.FALLOC_FL_COLLAPSE_RANGE, 4096, 4096)
+    assert os.pread(fd, 2 * size, 0) == before
+
+
+async def test_sync_file_range(fd: int) -> None:
+    os.pwrite(fd, b"dirty", 0)
+    every = (
+        twins.SYNC_FILE_RANGE_WAIT_BEFORE
+        | twins.SYNC_FILE_RANGE_WRITE
+        | twins.SYNC_FILE_RANGE_WAIT_AFTER
+    )
+    await twins.sync_file_range(fd, 0, 0, every)
+    with refused(errno.EINVAL):
+        await twins.sync_file_range(fd, 0, 0, 64)
+    reader, writer = os.pipe()
+    with refused(errno.ESPIPE):
+        await twins.sync_file_range(reader, 0, 0, every)
+    os.close(reader)
+    os.close(writer)
+
+
+# renameat2
+
+
+async def test_renameat2(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("one")
+    two.write_text("two")
+    await twins.renameat2(one, two, twins.RENAME_EXCHANGE)
+    assert (one.read_text(), two.read_text()) == ("two", "one")
+    with pytest.raises(FileExistsError) as caught:
+        await twins.renameat2(one, two, twins.RENAME_NOREPLACE)
+    assert (caught.value.filename, caught.value.filename2) == (str(one), str(two))
+    await twins.renameat2(one, two)
+    assert two.read_text() == "two"
+    directory = os.open(tmp_path, os.O_RDONLY)
+    await twins.renameat2("two", "one", src_dir_fd=directory, dst_dir_fd=directory)
+    os.close(directory)
+    assert os.listdir(tmp_path) == ["one"]
+
+
+# Handles
+
+
+async def test_handles_name_files(tmp_path: Path, fd: int) -> None:
+    (tmp_path / "link").symlink_to("file")
+    try:
+        handle = await twins.name_to_handle_at(tmp_path / "file")
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        pytest.skip("handles not tested: this file system has none")
+    assert handle == await twins.name_to_handle_at(fd)
+    assert handle == await twins.name_to_handle_at(tmp_path / "link", follow_symlinks=True)
+    assert handle != await twins.name_to_handle_at(tmp_path / "link")
+    (tmp_path / "file").rename(tmp_path / "elsewhere")
+    directory = os.open(tmp_path, os.O_RDONLY)
+    assert handle == await twins.name_to_handle_at("elsewhere", dir_fd=directory)
+    try:
+        opened = await twins.open_by_handle_at(directory, handle, os.O_RDONLY)
+    except PermissionError:
+        pytest.skip("open_by_handle_at() not tested: it needs CAP_DAC_READ_SEARCH")
+    finally:
+        os.close(directory)
+    assert os.path.sameopenfile(opened, fd)
+    assert not os.get_inheritable(opened)
+    os.close(opened)
+
+
+# Timers, eventfds
+
+
+async def test_timers() -> None:
+    timer = await twins.timerfd_create(1)
+    assert not os.get_inheritable(timer)
+    assert await twins.timerfd_gettime(timer) == (0.0, 0.0)
+    assert await twins.timerfd_settime(timer, initial=0.001, interval=100.5) == (0.0, 0.0)
+    assert int.from_bytes(await twins.read(timer, 8), "little") == 1
+    left, interval = await twins.timerfd_gettime(timer)
+    assert 99 < left <= 100.5
+    assert interval == 100.5
+    left_ns, _ = await twins.timerfd_settime_ns(timer)
+    assert left_ns <= left * 1e9
+    assert await twins.timerfd_gettime_ns(timer) == (0, 0)
+    os.close(timer)
+
+
+async def test_eventfds() -> None:
+    fd = await twins.eventfd(3)
+    assert await twins.eventfd_read(fd) == 3
+    waiting = asyncio.create_task(twins.eventfd_read(fd))
+    await claimed()
+    await twins.eventfd_write(fd, 2**40)
+    assert await waiting == 2**40
+    waiting = asyncio.create_task(twins.eventfd_read(fd))
+    await claimed()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await twins.close(fd)
+    reader, writer = os.pipe()
+    os.write(writer, b"few")
+    with refused(errno.EINVAL):
+        await twins.eventfd_read(reader)
+    os.close(reader)
+    os.close(writer)
+
+
+# Locks
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[int, int]]:
+    fds = [os.open(tmp_path / "locked", os.O_RDWR | os.O_CREAT) for _ in range(2)]
+    yield fds[0], fds[1]
+    for fd in fds:
+        os.close(fd)
+
+
+async def test_flock_waits(two: tuple[int, int]) -> None:
+    await twins.flock(two[0], fcntl.LOCK_EX)
+    with pytest.raises(BlockingIOError):
+        await twins.flock(two[1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    waiting = asyncio.create_task(twins.flock(two[1], fcntl.LOCK_EX))
+    await claimed()
+    assert not waiting.done()
+    await twins.flock(two[0], fcntl.LOCK_UN)
+    await waiting
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(two[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+async def test_flock_is_a_context_manager(two: tuple[int, int]) -> None:
+    with contextlib.suppress(KeyError):
+        async with twins.flock(two[0], fcntl.LOCK_EX):
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(two[1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            raise KeyError
+    fcntl.flock(two[1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with pytest.raises(BlockingIOError):
+        async with twins.flock(two[0], fcntl.LOCK_SH | fcntl.LOCK_NB):
+            pytest.fail("it wasn't had")
+    with pytest.raises(ValueError, match="negative"):
+        await twins.flock(-1, fcntl.LOCK_SH)
+
+
+async def test_cancelled_lock_is_not_had(two: tuple[int, int]) -> None:
+    fcntl.flock(two[0], fcntl.LOCK_EX)
+
+    async def use() -> None:
+        async with twins.flock(two[1], fcntl.LOCK_EX):
+            pytest.fail("it wasn't had")
+
+    waiting = asyncio.create_task(use())
+    await claimed()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert stats().in_flight == 0
+    fcntl.flock(two[0], fcntl.LOCK_UN)
+    fcntl.flock(two[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+async def test_locking_is_a_coroutine(two: tuple[int, int]) -> None:
+    locking = twins.flock(two[0], fcntl.LOCK_EX)
+    assert asyncio.iscoroutine(locking)
+    locking.close()  # and never run
+    await asyncio.wait_for(twins.flock(two[1], fcntl.LOCK_EX), 10)
+
+
+LOCK_ELSEWHERE = """
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+os.lockf(fd, os.F_LOCK, 0)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_lockf_waits_for_another_process(two: tuple[int, int], tmp_path: Path) -> None:
+    import sys
+
+    other = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", LOCK_ELSEWHERE, str(tmp_path / "locked")),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert other.stdout is not None
+    assert await other.stdout.readline() == b"locked\n"
+    for command in (os.F_TLOCK, os.F_TEST):
+        with pytest.raises((BlockingIOError, PermissionError)):
+            await twins.lockf(two[0], command, 0)
+    cancelled = asyncio.create_task(twins.lockf(two[0], os.F_LOCK, 0))
+    await claimed()
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    waiting = asyncio.create_task(twins.lockf(two[0], os.F_LOCK, 0))
+    await claimed()
+    assert not waiting.done()
+    await other.communicate(b"")
+    await waiting
+    await twins.lockf(two[0], os.F_TEST, 0)  # of this process itself
+    await twins.lockf(two[0], os.F_ULOCK, 0)
+    async with twins.lockf(two[0], os.F_LOCK, 10):
+        pass
+
+
+# Before Linux 6.6 there is no fchmodat2(2)
+
+
+async def test_chmod_of_a_link_on_older_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asyncsys_loop.os import _attributes
+
+    async def no_such_call(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(_attributes, "_fchmodat2", no_such_call)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    await twins.chmod(tmp_path / "file", 0o604, follow_symlinks=False)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o604
+    with pytest.raises(NotImplementedError, match="follow_symlinks unavailable"):
+        await twins.chmod(tmp_path / "link", 0o600, follow_symlinks=False)
+    directory = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(ValueError, match="dir_fd and follow_symlinks"):
+        await twins.chmod("link", 0o600, dir_fd=directory, follow_symlinks=False)
+    os.close(directory)
+    with pytest.raises(FileNotFoundError) as caught:
+        await twins.chmod(tmp_path / "missing", 0o600, follow_symlinks=False)
+    assert caught.value.filename == str(tmp_path / "missing")
