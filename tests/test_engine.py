@@ -25,7 +25,7 @@ from .support import Stuck, claimed, output_of, stuck, until
 pytestmark = pytest.mark.through_the_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
 # The counters
 
@@ -54,38 +54,6 @@ async def test_stats_count_calls_through_the_table() -> None:
     assert after.completed - before.completed == 103
     assert (after.in_flight, after.queued, after.cancelled, after.inline) == (0, 0, 0, 0)
     assert after.wakeups > 0
-
-
-async def test_every_twin_goes_through_the_table(tmp_path: Path) -> None:
-    twins = asyncsys_loop.os
-    path = str(tmp_path / "file")
-    fd = os.open(path, os.O_RDWR | os.O_CREAT)
-    calls: list[Coroutine[Any, Any, object]] = [
-        twins.write(fd, b"data"),
-        twins.pwrite(fd, b"data", 0),
-        twins.read(fd, 1),
-        twins.pread(fd, 1, 0),
-        twins.readinto(fd, bytearray(1)),
-        twins.preadinto(fd, bytearray(1), 0),
-        twins.lseek(fd, 0, os.SEEK_SET),
-        twins.fstat(fd),
-        twins.stat(path),
-        twins.lstat(path),
-        twins.stat(fd),
-        twins.fsync(fd),
-        twins.fdatasync(fd),
-        twins.ftruncate(fd, 2),
-        twins.listdir(str(tmp_path)),
-        twins.rename(path, path + "2"),
-        twins.unlink(path + "2"),
-        twins.mkdir(path),
-        twins.rmdir(path),
-        twins.close(fd),
-    ]
-    for call in calls:
-        before = stats().completed
-        await call
-        assert stats().completed > before, call
 
 
 async def test_one_doorbell_for_all_calls_of_a_tick() -> None:

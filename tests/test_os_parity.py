@@ -9,8 +9,10 @@ events; the tree, and the descriptors, that are left.
 What differs stands in DIFFERENCES, and nowhere else; docs/os.md has it from there.
 """
 
+import asyncio
 import contextlib
 import fcntl
+import inspect
 import os
 import re
 import shutil
@@ -18,7 +20,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -936,6 +938,108 @@ async def test_any_mixture(function: str, trees: Trees, data: st.DataObject) -> 
         assert expected.left == got.left
     else:
         assert expected == got, expected.differs(got)
+
+
+# Every twin is a call in the table
+
+Twin = Callable[[], Awaitable[object]]
+
+
+async def first_of(iterating: AsyncIterator[object]) -> None:
+    await anext(iterating)
+
+
+async def timers() -> None:
+    timer = await twins.timerfd_create(1)
+    await asyncio.gather(
+        *(twins.timerfd_settime(timer), twins.timerfd_settime_ns(timer)),
+        *(twins.timerfd_gettime(timer), twins.timerfd_gettime_ns(timer)),
+    )
+    os.close(timer)
+
+
+async def eventfds() -> None:
+    fd = os.eventfd(0)
+    await twins.eventfd_write(fd, 1)
+    await twins.eventfd_read(fd)
+    os.close(fd)
+
+
+async def no_child(waiting: Awaitable[object]) -> None:
+    with pytest.raises(ChildProcessError):
+        await waiting
+
+
+async def opened_and_closed(opening: Awaitable[int]) -> None:
+    os.close(await opening)
+
+
+async def handles() -> None:
+    with contextlib.suppress(OSError):  # the file system may have none
+        await twins.name_to_handle_at("file")
+    handle = twins.FileHandle(1, b"nonsense", 1)
+    with contextlib.suppress(OSError):
+        os.close(await twins.open_by_handle_at(DIRECTORY, handle, os.O_RDONLY))
+
+
+# Those that PARITY has no good call of, or none at all.
+OTHER_TWINS: dict[str, Twin] = {
+    "chroot": lambda: answer_of(twins.chroot("file")),
+    "closerange": lambda: twins.closerange(SPARE, SPARE + 1),
+    "eventfd_read": eventfds,
+    "eventfd_write": eventfds,
+    "fallocate": lambda: twins.fallocate(FILE, 0, 0, 20),
+    "flock": lambda: twins.flock(FILE, fcntl.LOCK_SH),
+    "fwalk": lambda: first_of(twins.fwalk(".")),
+    "name_to_handle_at": handles,
+    "open_by_handle_at": handles,
+    "openat2": lambda: opened_and_closed(twins.openat2("file", os.O_RDONLY)),
+    "path.expanduser": lambda: twins.stat("file"),  # it makes none, or libc makes it
+    "path.getctime": lambda: twins.path.getctime("file"),
+    "preadinto": lambda: twins.preadinto(FILE, bytearray(1), 0),
+    "readinto": lambda: twins.readinto(FILE, bytearray(1)),
+    "renameat2": lambda: twins.renameat2("file", "new"),
+    "scandir": lambda: twins.scandir("."),
+    "statx": lambda: twins.statx("file", twins.STATX_BASIC_STATS),
+    "sync": twins.sync,
+    "sync_file_range": lambda: twins.sync_file_range(FILE, 0, 0, 0),
+    "timerfd_create": timers,
+    "timerfd_gettime": timers,
+    "timerfd_gettime_ns": timers,
+    "timerfd_settime": timers,
+    "timerfd_settime_ns": timers,
+    "wait": lambda: no_child(twins.wait()),
+    "wait3": lambda: no_child(twins.wait3(0)),
+    "wait4": lambda: no_child(twins.wait4(-1, 0)),
+    "waitid": lambda: no_child(twins.waitid(os.P_ALL, 0, os.WEXITED)),
+    "waitpid": lambda: no_child(twins.waitpid(-1, 0)),
+    "walk": lambda: first_of(twins.walk(".")),
+}
+
+
+def all_twins() -> Iterator[str]:
+    for module, prefix in ((twins, ""), (twins.path, "path.")):
+        for name in module.__all__:
+            function = getattr(module, name)
+            if inspect.isfunction(function) and function.__module__.startswith("asyncsys_loop"):
+                yield prefix + name
+
+
+@pytest.mark.loop(fast_path=False)
+@pytest.mark.parametrize("name", sorted(all_twins()))
+async def test_every_twin_goes_through_the_table(name: str, trees: Trees) -> None:
+    """A new twin fails here until it is on one of the lists."""
+    with trees.of_twin.entered():
+        before = asyncsys_loop.stats()
+        if name in OTHER_TWINS:
+            await OTHER_TWINS[name]()
+        else:
+            _, arguments, keywords = fresh(next(calls_of(name)))
+            result = await named(name, twins)(*arguments, **keywords)
+            visible(name, result, trees.of_twin.root)  # which closes descriptors
+        after = asyncsys_loop.stats()
+        assert after.completed > before.completed
+        assert after.inline == before.inline
 
 
 # What differs from os. docs/os.md is made from it.
