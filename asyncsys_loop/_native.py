@@ -37,12 +37,16 @@ Operation: Any = _engine.Operation
 running_engine: Any = _engine.running_engine
 set_look_up: Any = _engine.set_look_up
 set_running: Any = _engine.set_running
+directory_entries: Any = _engine.directory_entries
+directory_names: Any = _engine.directory_names
 stat_result: Any = _engine.stat_result
 
 __all__ = [
     "Call",
     "EngineBase",
     "Operation",
+    "directory_entries",
+    "directory_names",
     "ffi",
     "lib",
     "running_engine",

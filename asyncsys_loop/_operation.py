@@ -58,13 +58,12 @@ from . import _convert as convert
 from . import _native as native
 from ._attach import running_engine
 from ._engine import close_descriptor
-from ._native import ffi
-from ._syscalls import resolve
+from ._native import ffi, lib
+from ._syscalls import SyscallDescription, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ._syscalls import SyscallDescription
 
 __all__ = ["Operation", "operation"]
 
@@ -82,7 +81,8 @@ _EMPTY_ADDRESS: Final = convert.address(_EMPTY)
 # As native/engine/engine.h has them: enum result and enum inline_way.
 BYTES: Final = 3
 STRUCT: Final = 4
-RESULTS: Final[dict[Any, int]] = {int: 1, None: 2, bytes: BYTES, os.stat_result: 5}
+FILE: Final = bytes | int  # the whole of a file, or its descriptor
+RESULTS: Final[dict[Any, int]] = {int: 1, None: 2, bytes: BYTES, os.stat_result: 5, FILE: 6}
 NEVER_BLOCKS: Final = 1
 OTHER: Final = "other"  # a kind that only Python converts
 WAYS: Final = {
@@ -93,7 +93,15 @@ WAYS: Final = {
     "openat": 6,
     "statx": 7,
     "close": 8,
+    "read_file": 9,
 }
+
+# Not system calls, but several of them in one trip: native/compound.h.
+COMPOUNDS: Final = {
+    "list_directory": lib.COMPOUND_LIST_DIRECTORY,
+    "read_file": lib.COMPOUND_READ_FILE,
+}
+OPENED: Final = 2**32  # what read_file returns with a descriptor
 
 
 class _Prepared:
@@ -158,12 +166,20 @@ def _close_two(result: int, kept: Any) -> None:
             close_descriptor(descriptor, None)
 
 
+def _close_opened(result: int, _kept: object) -> None:
+    """Undo a read_file that left the file open."""
+    if result >= OPENED:
+        close_descriptor(result - OPENED, None)
+
+
 def _audit_word(word: str) -> tuple[str, Any]:
     """Return what an audit hook sees there: an argument, by its position, or a constant."""
     if word == "None":
         return "constant", None
     if word.startswith("="):
         return "constant", int(word[1:])
+    if word.startswith("'"):
+        return "constant", word[1:-1]
     return "at", int(word)
 
 
@@ -194,6 +210,22 @@ class Operation(Generic[_Result]):
     @cached_property
     def description(self) -> SyscallDescription:
         """What is special about the call; looked up when it is first made, as there are many."""
+        number = COMPOUNDS.get(self.name)
+        if number is not None:
+            return SyscallDescription(
+                number=number,
+                name=self.name,
+                arguments=(),
+                required=0,
+                refusal=None,
+                never_blocks=False,
+                interruptible=True,
+                returns_fd=False,
+                fd_argument=-1,
+                fd_values=frozenset(),
+                fds_argument=-1,
+                note="",
+            )
         return resolve(self.name)
 
     def prepare(self, arguments: tuple[Any, ...]) -> _Prepared:
@@ -302,6 +334,8 @@ class Operation(Generic[_Result]):
             discard = close_descriptor
         elif description.fds_argument >= 0:
             discard = _close_two
+        elif self.result is FILE:
+            discard = _close_opened
         result = await running_engine().run(
             description.number, prepared.words, prepared.keep, discard, self.must_run
         )
@@ -310,6 +344,8 @@ class Operation(Generic[_Result]):
         answer: Any = None
         if self.result is int:
             answer = result
+        elif self.result is FILE and result >= OPENED:
+            answer = result - OPENED
         elif self.result is not None:
             whole = any(kind == "struct" for kind, _ in self.kinds)
             memory = prepared.memory
@@ -368,10 +404,10 @@ def operation(
         name: the system call, as native/syscalls.tbl names it.
         arguments: the kinds of its arguments, in the kernel's order.
         result: int for what the call returns, bytes for the memory that it filled, os.stat_result
-            for a struct statx, None for nothing.
+            for a struct statx, FILE for read_file, None for nothing.
         function: the name that messages say, where it isn't the call's.
         audit: the audit event, and the positions, among the given arguments, of those that hooks
-            see; "None" for a None, "=-1" for a -1.
+            see; "None" for a None, "=-1" for a -1, "'rb'" for that text.
     """
     owner = Operation[Any](name, arguments, function, audit, result)
     call: Callable[..., Awaitable[Any]] = native.Operation(owner).call

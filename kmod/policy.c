@@ -31,11 +31,14 @@ void __init policy_init(void)
 			__set_bit(allowed_numbers[i], allowed);
 }
 
-/* A number that there is no call for may run as well: it gives ENOSYS. */
+/*
+ * A number that there is no call for may run as well: it gives ENOSYS. What is no system call at all the
+ * process runs itself.
+ */
 bool policy_may_run(u32 num)
 {
 	if (num >= NR_syscalls)
-		return true;
+		return num < ASYNC_SYSCALL_COMPOUND;
 	return test_bit(array_index_nospec(num, NR_syscalls), allowed);
 }
 

@@ -19,10 +19,10 @@ sys.path.insert(0, str(NATIVE))
 
 import syscalls_table  # noqa: E402  (it stands beside this file, which isn't a package)
 
-SOURCES = ["table.c", "exec.c", "pool.c", "executor_kmod.c", "executor_threads.c"]
+SOURCES = ["table.c", "exec.c", "compound.c", "pool.c", "executor_kmod.c", "executor_threads.c"]
 # The engine's hot path, against CPython's stable API: a second module in the same shared object.
 SOURCES += sorted(f"engine/{path.name}" for path in NATIVE.glob("engine/*.c"))
-HEADERS = ["include/async_syscall.h", "exec.h", "table.h"]
+HEADERS = ["include/async_syscall.h", "exec.h", "compound.h", "table.h"]
 BEGIN, END = "/* cffi reads from here on", "/* cffi stops reading here. */"
 
 # cffi doesn't know the kernel's names for the integers of fixed size.

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "atomics.h"
+#include "compound.h"
 #include "futex.h"
 
 /*
@@ -187,7 +188,7 @@ static void run(const struct table_view *table, __u32 slot, __u32 thread)
 	for (int i = 0; i < ASYNC_SYSCALL_MAX_ARGUMENTS; i++)
 		arg[i] = info->arg[i];
 	store_sequential(&table->runner[slot], thread);
-	ret = do_syscall(num, arg);
+	ret = num < ASYNC_SYSCALL_COMPOUND ? do_syscall(num, arg) : compound_run(num, arg);
 	if (!leave_runner(&table->runner[slot], thread) && ret == -EINTR)
 		ret = -ECANCELED;
 	info->ret = ret;

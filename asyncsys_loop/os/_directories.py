@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import struct
 import sys
 import warnings
 from collections.abc import Iterator
-from errno import ENOENT, ERANGE
+from errno import EFBIG, ENOENT, ERANGE
 from operator import index
 from stat import S_IFMT, S_ISDIR, S_ISLNK, S_ISREG
 from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, overload
 
 from asyncsys_loop import _convert as convert
+from asyncsys_loop._native import directory_entries, directory_names
 from asyncsys_loop._operation import operation
 
 from ._descriptors import lseek
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         StrPath,
     )
 
-_READ_AT_ONCE: Final = 32768  # bytes, as libc's readdir() has it
+_READ_AT_ONCE: Final = 65536  # bytes: about two thousand names
 
 _mkdir = operation("mkdirat", "dir_fd path int", function="mkdir", audit="os.mkdir 1 2 0")
 _rmdir = operation("unlinkat", "dir_fd path 512", function="rmdir", audit="os.rmdir 1 0")
@@ -45,6 +45,7 @@ _open_directory = operation(
     result=int,
 )
 _duplicate = operation("fcntl", f"fd {fcntl.F_DUPFD_CLOEXEC} 0", result=int)
+_list_directory = operation("list_directory", "dir_fd path length", result=bytes)
 _getdents = operation("getdents64", "fd length", result=bytes)
 
 _chdir = operation("chdir", "path", audit="os.chdir 0")
@@ -53,8 +54,6 @@ _fchdir = operation("fchdir", "fildes", audit="os.chdir 0")
 _chroot = operation("chroot", "path")
 _getcwd = operation("getcwd", "length", result=bytes)
 
-# struct linux_dirent64, without the name: number, offset, length of all, type.
-_DIRENT: Final = struct.Struct("=QqHB")
 _DT_UNKNOWN: Final = 0
 _DT_DIR: Final = 4
 _DT_REG: Final = 8
@@ -78,6 +77,18 @@ async def _open_directory_of(path: Any) -> int:
     if path is None or isinstance(path, str | bytes):
         return await _open_directory("." if path is None else path)
     return await _duplicate(path)  # as os does it: the caller may close fd meanwhile
+
+
+async def _read_at_once(path: Any) -> bytes | None:
+    """Return all entries of a directory, in one trip to an exec thread; None if there are many."""
+    if not (path is None or isinstance(path, str | bytes)):
+        return None  # a descriptor: its position matters
+    try:
+        return await _list_directory(None, "." if path is None else path, _READ_AT_ONCE)
+    except OSError as error:
+        if error.errno == EFBIG:
+            return None
+        raise convert.os_error(-(error.errno or 0), path) from None
 
 
 async def _read_entries(descriptor: int, shown: Any) -> bytes:
@@ -115,24 +126,18 @@ async def listdir(path: Any = None) -> list[Any]:
         Names of type bytes where the path is bytes, of type str otherwise.
     """
     path = _path_to_list("listdir", path)
+    decode = not isinstance(path, bytes)
+    entries = await _read_at_once(path)
+    if entries is not None:
+        return directory_names(entries, decode)
     descriptor = await _open_directory_of(path)
     names: list[Any] = []
     try:
         while entries := await _read_entries(descriptor, path):
-            names.extend(_names(entries))
+            names += directory_names(entries, decode)
     finally:
         await _close_directory(descriptor, path)
-    return names if isinstance(path, bytes) else [os.fsdecode(name) for name in names]
-
-
-def _names(entries: bytes) -> Iterator[bytes]:
-    """Yield the names in an array of struct linux_dirent64: ino, off, reclen (u16), type, name."""
-    start = 0
-    while start < len(entries):
-        name = entries[start + 19 : entries.index(0, start + 19)]
-        start += entries[start + 16] | entries[start + 17] << 8
-        if name not in {b".", b".."}:
-            yield name
+    return names
 
 
 async def mkdir(path: StrOrBytesPath, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
@@ -361,8 +366,8 @@ class ScandirIterator(Generic[AnyStr]):
     async def _read(self) -> bool:
         """Read the next entries; tell whether there are any."""
         if self._state == "new":
-            self._descriptor = await _open_directory_of(self._shown)
-            self._state = "open"
+            await self._open()
+            return True
         if self._state == "closed":
             return False
         try:
@@ -376,6 +381,15 @@ class ScandirIterator(Generic[AnyStr]):
         self._entries = iter(self._parsed(entries))
         return True
 
+    async def _open(self) -> None:
+        entries = await _read_at_once(self._shown)
+        if entries is not None:
+            self._entries = iter(self._parsed(entries))
+            self._state = "closed"
+            return
+        self._descriptor = await _open_directory_of(self._shown)
+        self._state = "open"
+
     def _parsed(self, entries: bytes) -> list[DirEntry[Any]]:
         shown, dir_fd, prefix = self._shown, None, ""
         if shown is None or isinstance(shown, str | bytes):
@@ -384,14 +398,11 @@ class ScandirIterator(Generic[AnyStr]):
                 prefix += "/"
         else:
             dir_fd = index(shown)
-        found: list[DirEntry[Any]] = []
-        for inode, kind, raw in _dirents(entries):
-            if isinstance(shown, bytes):
-                found.append(DirEntry(raw, os.fsencode(prefix) + raw, inode, kind, dir_fd))
-            else:
-                name = os.fsdecode(raw)
-                found.append(DirEntry(name, prefix + name, inode, kind, dir_fd))
-        return found
+        before: Any = os.fsencode(prefix) if isinstance(shown, bytes) else prefix
+        return [
+            DirEntry(name, before + name, inode, kind, dir_fd)
+            for name, kind, inode in directory_entries(entries, not isinstance(shown, bytes))
+        ]
 
     async def aclose(self) -> None:
         """Close the directory. Entries that were seen stay useful."""
@@ -404,8 +415,7 @@ class ScandirIterator(Generic[AnyStr]):
 
     async def __aenter__(self) -> ScandirIterator[AnyStr]:
         if self._state == "new":
-            self._descriptor = await _open_directory_of(self._shown)
-            self._state = "open"
+            await self._open()
         return self
 
     async def __aexit__(
@@ -482,17 +492,6 @@ def scandir(path: Any = None) -> ScandirIterator[Any]:
         when it is first awaited.
     """
     return ScandirIterator(_path_to_list("scandir", path))
-
-
-def _dirents(entries: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield number, type and name of what is in an array of struct linux_dirent64."""
-    start = 0
-    while start < len(entries):
-        inode, _offset, length, kind = _DIRENT.unpack_from(entries, start)
-        name = entries[start + 19 : entries.index(0, start + 19)]
-        start += length
-        if name not in {b".", b".."}:
-            yield inode, kind, name
 
 
 # walk() and fwalk()

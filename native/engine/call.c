@@ -88,6 +88,8 @@ static void undo(struct call *call)
 		return;
 	if (call->returns_fd && call->ret >= 0)
 		close((int)call->ret);
+	if (call->result == RESULT_FILE && call->ret >= COMPOUND_OPENED)
+		close((int)(call->ret - COMPOUND_OPENED));
 	if (call->returns_fds && call->ret == 0)
 		for (int i = 0; i < 2; i++)
 			close(((int *)(void *)PyBytes_AsString(call->memory))[i]);
@@ -200,6 +202,12 @@ static PyObject *take_result(struct call *call)
 		case RESULT_STAT:
 			result = stat_result(call->memory);
 			break;
+		case RESULT_FILE:
+			if (call->ret >= COMPOUND_OPENED) {
+				result = PyLong_FromLongLong(call->ret - COMPOUND_OPENED);
+				break;
+			}
+			/* fall through */
 		case RESULT_BYTES:
 			/* Cutting bytes off in place isn't in the stable ABI. */
 			if (call->ret != PyBytes_Size(call->memory)) {

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../compound.h"
 #include "../table.h"
 
 struct engine;
@@ -41,6 +42,7 @@ enum inline_way {
 	INLINE_OPENAT,       /* dir_fd, path, flags, mode */
 	INLINE_STATX,        /* dir_fd, path, flags, mask, struct */
 	INLINE_CLOSE,        /* fd */
+	INLINE_READ_FILE,    /* dir_fd, path, buffer, length: COMPOUND_READ_FILE */
 };
 
 /* What an await gives. */
@@ -51,6 +53,7 @@ enum result {
 	RESULT_BYTES,  /* the memory, as much of it as the kernel says */
 	RESULT_STRUCT, /* the memory as a whole */
 	RESULT_STAT,   /* the memory is a struct statx: an os.stat_result */
+	RESULT_FILE,   /* as bytes, or an open descriptor: COMPOUND_OPENED */
 };
 
 enum call_state {
@@ -159,6 +162,9 @@ int engine_init(PyObject *module);
 
 /* operation.c */
 int operation_init(PyObject *module);
+
+/* directory.c */
+int directory_init(PyObject *module);
 
 /* status.c */
 PyObject *stat_result(PyObject *memory);

@@ -22,7 +22,7 @@ PyMODINIT_FUNC PyInit__asyncsys_engine(void)
 	if (module == NULL)
 		return NULL;
 	if (call_init(module) < 0 || engine_init(module) < 0 || operation_init(module) < 0 ||
-	    status_init(module) < 0 || inline_init() < 0) {
+	    status_init(module) < 0 || directory_init(module) < 0 || inline_init() < 0) {
 		Py_DECREF(module);
 		return NULL;
 	}

@@ -36,40 +36,37 @@ PyObject *stat_result(PyObject *memory)
 	const struct statx *status = (const struct statx *)(const void *)PyBytes_AsString(memory);
 	const struct statx_timestamp *times[] = {&status->stx_atime, &status->stx_mtime,
 	                                         &status->stx_ctime};
-	PyObject *fields = PyTuple_New(19);
-	PyObject *result;
+	PyObject *fields = PyStructSequence_New((PyTypeObject *)stat_result_type);
 	Py_ssize_t at = 0;
 
 	if (fields == NULL)
 		return NULL;
-	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_mode));
-	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_ino));
-	PyTuple_SetItem(
+	PyStructSequence_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_mode));
+	PyStructSequence_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_ino));
+	PyStructSequence_SetItem(
 	    fields, at++,
 	    PyLong_FromUnsignedLongLong(makedev(status->stx_dev_major, status->stx_dev_minor)));
-	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_nlink));
-	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_uid));
-	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_gid));
-	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_size));
+	PyStructSequence_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_nlink));
+	PyStructSequence_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_uid));
+	PyStructSequence_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_gid));
+	PyStructSequence_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_size));
 	for (int i = 0; i < 3; i++)
-		PyTuple_SetItem(fields, at++, PyLong_FromLongLong(times[i]->tv_sec));
+		PyStructSequence_SetItem(fields, at++, PyLong_FromLongLong(times[i]->tv_sec));
 	for (int i = 0; i < 3; i++)
-		PyTuple_SetItem(fields, at++,
-		                PyFloat_FromDouble((double)times[i]->tv_sec + 1e-9 * times[i]->tv_nsec));
+		PyStructSequence_SetItem(
+		    fields, at++, PyFloat_FromDouble((double)times[i]->tv_sec + 1e-9 * times[i]->tv_nsec));
 	for (int i = 0; i < 3; i++)
-		PyTuple_SetItem(fields, at++, nanoseconds(times[i]));
-	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_blksize));
-	PyTuple_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_blocks));
-	PyTuple_SetItem(
+		PyStructSequence_SetItem(fields, at++, nanoseconds(times[i]));
+	PyStructSequence_SetItem(fields, at++, PyLong_FromUnsignedLong(status->stx_blksize));
+	PyStructSequence_SetItem(fields, at++, PyLong_FromUnsignedLongLong(status->stx_blocks));
+	PyStructSequence_SetItem(
 	    fields, at++,
 	    PyLong_FromUnsignedLongLong(makedev(status->stx_rdev_major, status->stx_rdev_minor)));
 	if (PyErr_Occurred()) {
 		Py_DECREF(fields);
 		return NULL;
 	}
-	result = PyObject_CallFunctionObjArgs(stat_result_type, fields, NULL);
-	Py_DECREF(fields);
-	return result;
+	return fields;
 }
 
 static PyObject *stat_result_of(PyObject *Py_UNUSED(module), PyObject *memory)

@@ -81,6 +81,11 @@ enum async_syscall_limits {
 	ASYNC_SYSCALL_MAX_SLOTS = 65536,
 	ASYNC_SYSCALL_MAX_ARGUMENTS = 6,
 	ASYNC_SYSCALL_CACHE_LINE = 64,
+	/*
+	 * Numbers from here on aren't system calls: a process gives them a meaning of its own (compound.c),
+	 * and runs them itself. The kernel module hands them back.
+	 */
+	ASYNC_SYSCALL_COMPOUND = 0x40000000,
 };
 
 /* What stands in `completed` when no slot does. A slot number is below ASYNC_SYSCALL_MAX_SLOTS. */
