@@ -126,6 +126,11 @@ class Path(pathlib.PurePosixPath):
 
     _info: PathInfo
 
+    if TYPE_CHECKING:  # so that type checkers let it be compared with paths of pathlib
+
+        def __eq__(self, other: object) -> bool: ...
+        def __hash__(self) -> int: ...
+
     # What PurePosixPath lacks in older Pythons
 
     if sys.version_info < (3, 13):
@@ -430,7 +435,10 @@ class Path(pathlib.PurePosixPath):
 
     async def read_bytes(self) -> bytes:
         """Return the content of the file."""
-        fd = await aos.open(self, os.O_RDONLY)
+        content = await _read_file(None, self, _READ_FIRST)
+        if isinstance(content, bytes):
+            return content
+        fd = content  # it is longer, or nobody knows how long
         try:
             # Most files end in the first read. Only a read of nothing tells the end for sure.
             data = await aos.read(fd, _READ_FIRST)
@@ -857,12 +865,21 @@ def _compiled(part: str, flags: re.RegexFlag) -> Callable[[str], object]:
 def _match_parts(parts: tuple[str, ...], pattern: tuple[str, ...], flags: re.RegexFlag) -> bool:
     """Match a path part by part. The set holds how many parts of it the pattern may have taken."""
     reached = {0}
-    for wanted in pattern:
+    for index, wanted in enumerate(pattern):
         if wanted == "**":
-            reached = set(range(min(reached), len(parts) + 1))
+            start, is_last = min(reached), index + 1 == len(pattern)
+            # "a/**" is what is in a. "**/a" at the root isn't /a. So has it Python 3.13.
+            at_least_one = is_last and index > 0 and pattern[index - 1] != "/"
+            reached = set(range(start + at_least_one, len(parts) + 1))
+            if start == 0 and not is_last and parts[:1] == ("/",):
+                reached.discard(1)
         else:
-            match = _compiled(wanted, flags)
-            reached = {at + 1 for at in reached if at < len(parts) and match(parts[at])}
+            match = "/".__eq__ if wanted == "/" else _compiled(wanted, flags)
+            reached = {
+                at + 1
+                for at in reached
+                if at < len(parts) and (parts[at] == "/") <= (wanted == "/") and match(parts[at])
+            }
         if not reached:
             return False
     return len(parts) in reached

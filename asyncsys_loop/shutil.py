@@ -125,6 +125,10 @@ _NO_XATTR: Final = {
 }
 
 
+# What is there isn't a directory, nor a symbolic link to one.
+_NO_DIRECTORY: Final = {_errno.ENOTDIR, _errno.ENOENT, _errno.ELOOP}
+
+
 async def _finished(work: Awaitable[object]) -> None:
     """Await work to its end, however often the caller is cancelled meanwhile."""
     task = _asyncio.ensure_future(work)
@@ -360,6 +364,14 @@ def _shown(path: Any) -> Any:
     return _os.fspath(path) if isinstance(path, _os.PathLike) else path
 
 
+def _name(error: OSError, *paths: Any) -> None:
+    """Let an error name the paths that the caller knows, not what a call was given."""
+    if error.errno is not None:
+        error.filename = _shown(paths[0])
+        if len(paths) > 1:  # None would be shown
+            error.filename2 = _shown(paths[1])
+
+
 async def copyfile(
     src: StrOrBytesPath,
     dst: _StrOrBytesPathT,
@@ -427,7 +439,7 @@ async def _copy_file(
     `exclusive`: what is there nevertheless is an error.
     """
     shown: tuple[Any, ...] = (shown_src,)
-    descriptor, made = -1, False
+    descriptor, making, made = -1, False, False
     try:
         fd = await _aos.open(src, flags, dir_fd=src_dir_fd)
         try:
@@ -441,12 +453,14 @@ async def _copy_file(
             shown = (shown_dst,)
             to_write = _os.O_WRONLY | _os.O_CREAT
             if new:
+                making = True
                 try:
                     descriptor = await _aos.open(
                         dst, to_write | _os.O_EXCL, 0o666, dir_fd=dst_dir_fd
                     )
                     made = True
                 except FileExistsError:
+                    making = False
                     if exclusive:
                         raise
                     await _refuse_target(shown_src, shown_dst, status, dst, dst_dir_fd)
@@ -463,8 +477,7 @@ async def _copy_file(
         finally:
             _os.close(fd)
     except OSError as error:
-        if error.errno is not None:
-            error.filename, error.filename2 = (*map(_shown, shown), None)[:2]
+        _name(error, *shown)
         if (
             isinstance(error, IsADirectoryError)
             and shown == (shown_dst,)
@@ -473,9 +486,18 @@ async def _copy_file(
             raise FileNotFoundError(f"Directory does not exist: {shown_dst!s}") from error
         raise
     except _asyncio.CancelledError:
-        if made:
-            await _finished(_aos.unlink(dst, dir_fd=dst_dir_fd))
+        if making:
+            await _finished(_remove(dst, dst_dir_fd, made))
         raise
+
+
+async def _remove(path: Any, dir_fd: int | None, made: bool) -> None:
+    """Remove a file that isn't whole. Unless `made`, only an empty one: open(2) was cancelled."""
+    if not made:
+        status = await _aos.stat(path, dir_fd=dir_fd, follow_symlinks=False)
+        if not _stat.S_ISREG(status.st_mode) or status.st_size or status.st_uid != _os.geteuid():
+            return
+    await _aos.unlink(path, dir_fd=dir_fd)
 
 
 async def _refuse_target(
@@ -706,7 +728,12 @@ class _TreeCopy(_Walk):
         self.progress = progress
         self.ways = _Ways()
         self.errors: list[Any] = []
-        self.metadata = {copy2: _copy_metadata, copy: _copy_mode}.get(copy_function)
+        self.metadata: Callable[[_os.stat_result, int, int], Awaitable[None]] | None = None
+        self.metadata_event = ""
+        if copy_function is copy2:
+            self.metadata, self.metadata_event = _copy_metadata, "shutil.copystat"
+        elif copy_function is copy:
+            self.metadata, self.metadata_event = _copy_mode, "shutil.copymode"
 
     async def open(self, directory: _Directory, *, link: bool = False) -> None:
         """Open the directory, make the new one, and put the entries on the stack."""
@@ -732,8 +759,7 @@ class _TreeCopy(_Walk):
             shown = directory.dst
             await self._make(directory)
         except OSError as error:
-            if error.errno is not None:
-                error.filename, error.filename2 = _shown(shown), None
+            _name(error, shown)
             raise
         for name, entry in zip(names, entries, strict=True):
             if name not in ignored:
@@ -755,7 +781,9 @@ class _TreeCopy(_Walk):
                 raise
         try:
             directory.dst_fd = await _aos.open(directory.name, flags, dir_fd=parent.dst_fd)
-        except NotADirectoryError:
+        except OSError as error:
+            if flags & _os.O_NOFOLLOW or error.errno not in _NO_DIRECTORY:
+                raise
             code = _errno.EEXIST  # as os.makedirs() has it
             raise FileExistsError(code, _os.strerror(code)) from None
 
@@ -781,7 +809,7 @@ class _TreeCopy(_Walk):
             await self._copy_link(directory, name, src, dst)
             return
         if link:
-            status = await _status_in(directory.fd, name)
+            status = await _status_in(directory.fd, name, src)
             if status is None and self.ignore_dangling_symlinks:
                 return
             is_directory = status is not None and _stat.S_ISDIR(status.st_mode)
@@ -824,6 +852,7 @@ class _TreeCopy(_Walk):
                 src_dir_fd=directory.fd,
                 dst_dir_fd=directory.dst_fd,
             )
+            _sys.audit(self.metadata_event, src, dst)
 
     async def _refuse_special(self, directory: _Directory, name: Any, src: Any) -> None:
         """Raise for a FIFO. Opening one wakes those who wait to write to it."""
@@ -832,14 +861,14 @@ class _TreeCopy(_Walk):
             raise SpecialFileError(f"`{src}` is a named pipe")
 
     async def _copy_link(self, directory: _Directory, name: Any, src: Any, dst: Any) -> None:
-        shown: tuple[Any, Any] = (src, None)
+        shown: tuple[Any, ...] = (src,)
         try:
             target = await _aos.readlink(name, dir_fd=directory.fd)
             status = await _aos.stat(name, dir_fd=directory.fd, follow_symlinks=False)
             shown = (target, dst)
             await _aos.symlink(target, name, dir_fd=directory.dst_fd)
             _sys.audit("shutil.copystat", src, dst)
-            shown = (dst, None)
+            shown = (dst,)
             times = (status.st_atime_ns, status.st_mtime_ns)
             await _aos.utime(name, ns=times, dir_fd=directory.dst_fd, follow_symlinks=False)
             # These calls have no dir_fd. A link of /proc leads to the directory that is open.
@@ -850,7 +879,7 @@ class _TreeCopy(_Walk):
                 follow=False,
             )
         except OSError as error:
-            error.filename, error.filename2 = shown
+            _name(error, *shown)
             raise
 
     async def end(self, directory: _Directory) -> None:
@@ -859,15 +888,18 @@ class _TreeCopy(_Walk):
             status = await _aos.fstat(directory.fd)
             await _copy_metadata(status, directory.fd, directory.dst_fd)
         except OSError as error:
-            error.filename = _shown(directory.dst)
+            _name(error, directory.dst)
             self.errors.append((directory.path, directory.dst, str(error)))
 
 
-async def _status_in(dir_fd: int, name: Any) -> _os.stat_result | None:
+async def _status_in(dir_fd: int, name: Any, shown: Any) -> _os.stat_result | None:
     try:
         return await _aos.stat(name, dir_fd=dir_fd)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        _name(error, shown)
+        raise
 
 
 async def _entries(fd: int) -> list[_aos.DirEntry[str]]:
@@ -947,7 +979,7 @@ class _TreeRemoval(_Walk):
 
     async def failed(self, function: Any, path: Any, error: OSError) -> None:
         """Tell of an error, within its except clause: handlers may look at sys.exc_info()."""
-        error.filename = None if error.errno is None else path
+        _name(error, path)
         if self.handle is None:
             raise error
         answer = self.handle(function, path, error)
@@ -982,10 +1014,13 @@ class _TreeRemoval(_Walk):
                 await self.failed(function, directory.path, error)
         except OSError as error:
             directory.kept = function is not _os.scandir
-            if function is _os.open and isinstance(error, NotADirectoryError):
-                # It was a directory a moment ago.
-                function, error = _os.path.islink, OSError(_NO_LINK)
-            await self.failed(function, directory.path, error)
+            if function is not _os.open or not isinstance(error, NotADirectoryError):
+                await self.failed(function, directory.path, error)
+                return
+            try:
+                raise OSError(_NO_LINK) from error  # it was a directory a moment ago
+            except OSError as refused:
+                await self.failed(_os.path.islink, directory.path, refused)
 
     async def remove(self, directory: _Directory, entry: _aos.DirEntry[str]) -> None:
         path = _os.path.join(directory.path, entry.name)
