@@ -63,6 +63,7 @@ from ._syscalls import SyscallDescription, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from types import UnionType
 
 
 __all__ = ["Operation", "operation"]
@@ -387,6 +388,10 @@ class Operation(Generic[_Result]):
         )
 
 
+@overload
+def operation(
+    name: str, arguments: str, *, result: UnionType, function: str = "", audit: str = ""
+) -> Callable[..., Awaitable[bytes | int]]: ...
 @overload
 def operation(
     name: str, arguments: str, *, result: type[_Result], function: str = "", audit: str = ""
