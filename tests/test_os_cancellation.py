@@ -126,7 +126,9 @@ async def test_result_on_its_way(tmp_path: Path) -> None:
 
 async def test_unclosed_scandir_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    entries = twins.scandir(tmp_path)
+    fd = os.open(tmp_path, os.O_RDONLY)  # which isn't read at once, as a small directory is
+    entries = twins.scandir(fd)
     await anext(entries)
+    os.close(fd)
     with pytest.warns(ResourceWarning, match="unclosed scandir iterator"):
         del entries

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import asyncsys_loop
-from asyncsys_loop import stats
+from asyncsys_loop import _native, stats
 from asyncsys_loop.os import _directories
 
 twins = asyncsys_loop.os
@@ -62,13 +61,12 @@ async def test_answers_cost_no_call(tree: Path) -> None:
 
 async def test_directories_without_types(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system may leave the type out: it is asked for while listing."""
-    original = _directories._dirents
+    original: Any = _native.directory_entries
 
-    def untyped(entries: bytes) -> Iterator[tuple[int, int, bytes]]:
-        for inode, _, name in original(entries):
-            yield inode, 0, name
+    def untyped(entries: bytes, decode: bool) -> list[tuple[Any, int, int]]:
+        return [(name, 0, inode) for name, _, inode in original(entries, decode)]
 
-    monkeypatch.setattr(_directories, "_dirents", untyped)
+    monkeypatch.setattr(_directories, "directory_entries", untyped)
     found = {entry.name: entry async for entry in twins.scandir(tree)}
     with os.scandir(tree) as expected:
         for theirs in expected:

@@ -38,15 +38,16 @@ async def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     Raises:
         ChildProcessError: there is no such child.
     """
-    await _ended(os.P_PID, pid, options | os.WEXITED)
+    if options == 0:
+        await _ended(os.P_PID, pid)
     status = bytearray(4)
     child = await _wait4(pid, status, options, None)
     return child, int.from_bytes(status, sys.byteorder)
 
 
-async def _ended(idtype: int, ident: int, options: int) -> None:
-    """Return when a child has ended; at once where something else is wanted, or it is no child."""
-    if options != os.WEXITED or type(ident) is not int or ident <= 0:
+async def _ended(idtype: int, ident: int) -> None:
+    """Return when a child has ended; at once where it isn't one child of ours."""
+    if type(ident) is not int or ident <= 0:
         return
     try:
         if idtype == os.P_PID:
@@ -89,7 +90,8 @@ async def wait3(options: int) -> tuple[int, int, Any]:
 
 async def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """As waitpid(), and tell what it used: a resource.struct_rusage. wait4(2), os.wait4()."""
-    await _ended(os.P_PID, pid, options | os.WEXITED)
+    if options == 0:
+        await _ended(os.P_PID, pid)
     status, usage = bytearray(4), bytearray(_RUSAGE.size)
     child = await _wait4(pid, status, options, usage)
     user, user_us, system, system_us, *counts = _RUSAGE.unpack(usage)
@@ -108,7 +110,8 @@ async def waitid(idtype: int, ident: int, options: int, /) -> os.waitid_result |
     Returns:
         What is known of the child; None with os.WNOHANG if there is none in such a state.
     """
-    await _ended(idtype, ident, options)
+    if options == os.WEXITED:
+        await _ended(idtype, ident)
     signo, _errno, code, pid, uid, status = _SIGINFO.unpack_from(
         await _waitid(idtype, ident, options)
     )
