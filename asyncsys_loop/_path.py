@@ -26,6 +26,7 @@ from . import os as aos
 from . import shutil
 from ._jobs import Jobs
 from ._open import open as open_file
+from ._operation import FILE, operation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,6 +49,15 @@ if TYPE_CHECKING:
 __all__ = ["Path", "PathInfo"]
 
 _READ_FIRST: Final = 64 * 1024
+
+# The whole of a small file in one trip, or inline; else its descriptor.
+_read_file = operation(
+    "read_file",
+    "dir_fd path length",
+    function="open",
+    audit=f"open 1 'rb' ={os.O_CLOEXEC}",
+    result=FILE,
+)
 _AT_ONCE: Final = 16
 
 _ANOTHER_TYPE: Final = -1  # neither a directory nor a regular file nor a symbolic link
