@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -142,3 +143,10 @@ def test_constants_are_the_kernel_s() -> None:
     for module in (os, __import__("stat")):
         for name in _constants.__all__:
             assert getattr(module, name, getattr(twins, name)) == getattr(twins, name), name
+
+
+def test_page_is_up_to_date() -> None:
+    from . import os_page
+
+    if sys.version_info[:2] == (3, 11):  # names are those of the oldest Python
+        assert os_page.PAGE.read_text() == os_page.page(), "run: python -m tests.os_page"
