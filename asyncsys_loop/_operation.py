@@ -94,7 +94,8 @@ WAYS: Final = {
     "openat": 6,
     "statx": 7,
     "close": 8,
-    "read_file": 9,
+    "openat2": 9,
+    "read_file": 10,
 }
 
 # Not system calls, but several of them in one trip: native/compound.h.

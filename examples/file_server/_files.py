@@ -20,11 +20,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import asyncsys_loop
 
-from ._resolve import open_how
+from ._resolve import OPEN, SYMLINKS, open_how
 
 _T = TypeVar("_T")
-
-_OPENAT2 = asyncsys_loop.SYS.openat2
 
 # O_PATH: enough to look at what a link leads to, without opening it.
 _LOOK = os.O_PATH | os.O_CLOEXEC
@@ -34,8 +32,6 @@ _ROOT = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _ATTEMPTS = 8
 # Calls that one listing has under way, so that a large directory leaves room for others.
 _SCAN_BATCH = 64
-# What is read of a file before its size is known.
-_BEGINNING = 16 * 1024
 
 
 class Opened(NamedTuple):
@@ -81,52 +77,38 @@ class TableFiles:
 
     def __init__(self, symlinks: str) -> None:
         self._root = -1
-        self._how = open_how(symlinks)
-        self._look = None if symlinks == "never" else open_how(symlinks, _LOOK)
+        self._resolve = SYMLINKS[symlinks]
+        self._links_are_followed = symlinks != "never"
 
     async def start(self, root: str) -> None:
         self._root = await asyncsys_loop.os.open(root, _ROOT)
-        await self.close(await self._openat2(b".", self._how))
+        await self.close(await self._openat2(b".", OPEN))
 
     async def stop(self) -> None:
         root, self._root = self._root, -1
         await self.close(root)
 
-    async def _openat2(self, path: bytes, how: bytes) -> int:
+    async def _openat2(self, path: bytes, flags: int) -> int:
         for attempt in range(_ATTEMPTS):
             try:
-                return await asyncsys_loop.syscall(_OPENAT2, self._root, path, how, len(how))
+                return await asyncsys_loop.os.openat2(
+                    path, flags, resolve=self._resolve, dir_fd=self._root
+                )
             except BlockingIOError:
                 if attempt == _ATTEMPTS - 1:
                     raise
         raise AssertionError
 
     async def open(self, path: bytes, small: int) -> Opened:
-        fd = await self._openat2(path or b".", self._how)
+        fd = await self._openat2(path or b".", OPEN)
         try:
-            if small <= 0:
-                return Opened(fd, await asyncsys_loop.os.fstat(fd), None)
-            # Submitted in the same tick, so that one wake-up of an exec thread is enough for both.
-            reading = asyncio.create_task(self._begin(fd, min(small, _BEGINNING)))
-            try:
-                status = await asyncsys_loop.os.fstat(fd)
-            finally:
-                content = await reading
+            status = await asyncsys_loop.os.fstat(fd)
             if status.st_size > small or not stat.S_ISREG(status.st_mode):
                 return Opened(fd, status, None)
-            rest = status.st_size - len(content)
-            if rest > 0:
-                content += await asyncsys_loop.os.pread(fd, rest, len(content))
-            return Opened(fd, status, content[: status.st_size])
+            return Opened(fd, status, await asyncsys_loop.os.pread(fd, status.st_size, 0))
         except BaseException:
             await self.close(fd)
             raise
-
-    async def _begin(self, fd: int, length: int) -> bytes:
-        try:
-            return await asyncsys_loop.os.pread(fd, length, 0)
-        except OSError:
-            return b""  # fstat tells what it is that can't be read
 
     async def preadinto(self, fd: int, buffer: memoryview, offset: int) -> int:
         return await asyncsys_loop.os.preadinto(fd, buffer, offset)
@@ -148,10 +130,10 @@ class TableFiles:
             status = await asyncsys_loop.os.stat(name, dir_fd=fd, follow_symlinks=False)
             if not stat.S_ISLNK(status.st_mode):
                 return status
-            if self._look is None:
+            if not self._links_are_followed:
                 return None
             # As a request for it would be resolved, so that a link which leads out shows nothing.
-            target = await self._openat2(path + os.fsencode(name), self._look)
+            target = await self._openat2(path + os.fsencode(name), _LOOK)
             try:
                 return await asyncsys_loop.os.fstat(target)
             finally:

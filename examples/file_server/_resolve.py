@@ -28,14 +28,14 @@ absolute one leaves it by definition. `follow` goes wherever links lead, which i
 every writer is trusted."""
 
 # O_NONBLOCK: a FIFO is opened without waiting for its writer, seen for what it is, and refused.
-_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 _SPECIAL = re.compile(rb"[%#?\0]|//|/\.")
 
 
-def open_how(symlinks: str, flags: int = _OPEN) -> bytes:
+def open_how(symlinks: str, flags: int = OPEN) -> bytes:
     """`struct open_how` for one of SYMLINKS."""
     return struct.pack("=QQQ", flags, 0, SYMLINKS[symlinks])
 

@@ -42,6 +42,7 @@ enum inline_way {
 	INLINE_OPENAT,       /* dir_fd, path, flags, mode */
 	INLINE_STATX,        /* dir_fd, path, flags, mask, struct */
 	INLINE_CLOSE,        /* fd */
+	INLINE_OPENAT2,      /* dir_fd, path, struct open_how, its size */
 	INLINE_READ_FILE,    /* dir_fd, path, buffer, length: COMPOUND_READ_FILE */
 };
 

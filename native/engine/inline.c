@@ -132,18 +132,18 @@ static bool is_answer(int error)
 	}
 }
 
-static int open_cached(int dir_fd, const char *path, uint64_t flags)
+static int open_cached(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
 {
-	struct open_how how = {.flags = flags, .resolve = RESOLVE_CACHED};
+	struct open_how how = {.flags = flags, .resolve = resolve | RESOLVE_CACHED};
 
 	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
 }
 
 /* An O_PATH descriptor of a file on a local file system, with its status; or -1 with errno. */
-static int look_at(int dir_fd, const char *path, uint64_t flags, uint32_t mask,
+static int look_at(int dir_fd, const char *path, uint64_t flags, uint64_t resolve, uint32_t mask,
                    struct statx *status)
 {
-	int fd = open_cached(dir_fd, path, O_PATH | O_CLOEXEC | flags);
+	int fd = open_cached(dir_fd, path, O_PATH | O_CLOEXEC | flags, resolve);
 
 	if (fd < 0)
 		return -1;
@@ -158,33 +158,34 @@ static int look_at(int dir_fd, const char *path, uint64_t flags, uint32_t mask,
  * Opens a regular file or a directory, with O_NONBLOCK. -1 with errno; EAGAIN where that can't be done
  * here.
  */
-static int open_local(int dir_fd, const char *path, uint64_t flags)
+static int open_local(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct statx status;
-	int fd = look_at(dir_fd, path, flags & (O_NOFOLLOW | O_DIRECTORY), STATX_TYPE, &status);
+	int fd =
+	    look_at(dir_fd, path, flags & (O_NOFOLLOW | O_DIRECTORY), resolve, STATX_TYPE, &status);
 
 	if (fd < 0)
 		return -1;
 	close(fd);
 	if (S_ISREG(status.stx_mode) || S_ISDIR(status.stx_mode))
-		return open_cached(dir_fd, path, flags | O_NONBLOCK);
+		return open_cached(dir_fd, path, flags | O_NONBLOCK, resolve);
 	errno = EAGAIN;
 	return -1;
 }
 
-static bool answer_openat(const int64_t words[6], int64_t *ret)
+static bool answer_open(int dir_fd, const char *path, uint64_t flags, uint64_t resolve,
+                        int64_t *ret)
 {
-	const char *path = (const char *)(uintptr_t)words[1];
-	uint64_t flags = (uint64_t)words[2] & 0xFFFFFFFFu;
 	int fd;
 
-	if (no_cached || (flags & (O_CREAT | O_TRUNC)) != 0 || (flags & O_TMPFILE) == O_TMPFILE)
+	if (no_cached || (resolve & RESOLVE_CACHED) != 0 || (flags & (O_CREAT | O_TRUNC)) != 0 ||
+	    (flags & O_TMPFILE) == O_TMPFILE)
 		return false;
 	/* O_PATH opens nothing. */
 	if ((flags & O_PATH) != 0)
-		fd = open_cached((int)words[0], path, flags);
+		fd = open_cached(dir_fd, path, flags, resolve);
 	else
-		fd = open_local((int)words[0], path, flags);
+		fd = open_local(dir_fd, path, flags, resolve);
 	if (fd < 0) {
 		*ret = -errno;
 		return is_answer(errno);
@@ -195,6 +196,21 @@ static bool answer_openat(const int64_t words[6], int64_t *ret)
 	}
 	*ret = fd;
 	return true;
+}
+
+static bool answer_openat(const int64_t words[6], int64_t *ret)
+{
+	return answer_open((int)words[0], (const char *)(uintptr_t)words[1],
+	                   (uint64_t)words[2] & 0xFFFFFFFFu, 0, ret);
+}
+
+static bool answer_openat2(const int64_t words[6], int64_t *ret)
+{
+	const struct open_how *how = (const struct open_how *)(uintptr_t)words[2];
+
+	return words[3] == sizeof *how && how->mode == 0 &&
+	       answer_open((int)words[0], (const char *)(uintptr_t)words[1], how->flags, how->resolve,
+	                   ret);
 }
 
 /* In four calls what a read of a whole small file takes; what isn't cached is left to be read. */
@@ -208,7 +224,7 @@ static bool answer_read_file(const int64_t words[6], int64_t *ret)
 
 	if (no_cached)
 		return false;
-	fd = open_local((int)words[0], (const char *)(uintptr_t)words[1], O_CLOEXEC);
+	fd = open_local((int)words[0], (const char *)(uintptr_t)words[1], O_CLOEXEC, 0);
 	if (fd < 0) {
 		*ret = -errno;
 		return is_answer(errno);
@@ -262,8 +278,8 @@ static bool answer_statx(const int64_t words[6], int64_t *ret)
 	}
 	if (no_cached)
 		return false;
-	fd = look_at((int)words[0], path, (words[2] & AT_SYMLINK_NOFOLLOW) != 0 ? O_NOFOLLOW : 0, mask,
-	             status);
+	fd = look_at((int)words[0], path, (words[2] & AT_SYMLINK_NOFOLLOW) != 0 ? O_NOFOLLOW : 0, 0,
+	             mask, status);
 	if (fd < 0) {
 		*ret = -errno;
 		return is_answer(errno);
@@ -456,6 +472,8 @@ enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t w
 		return answer_write(words, true, done, ret);
 	case INLINE_OPENAT:
 		return answer_openat(words, ret) ? ANSWER_READY : ANSWER_NONE;
+	case INLINE_OPENAT2:
+		return answer_openat2(words, ret) ? ANSWER_READY : ANSWER_NONE;
 	case INLINE_STATX:
 		return answer_statx(words, ret) ? ANSWER_READY : ANSWER_NONE;
 	case INLINE_CLOSE:
@@ -482,7 +500,7 @@ int inline_init(void)
 		no_nowait =
 		    major < 4 || (major == 4 && minor < 14) || (major == 5 && (minor == 9 || minor == 10));
 	}
-	fd = open_cached(AT_FDCWD, "/", O_PATH | O_CLOEXEC);
+	fd = open_cached(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
 	no_cached = fd < 0;
 	if (fd >= 0)
 		close(fd);
