@@ -347,10 +347,9 @@ class Buffered(AsyncFile[bytes]):
 
     async def read(self, size: int | None = -1, /) -> bytes:
         """Read `size` bytes, fewer only at the end of the file; all that follow by default."""
-        size = -1 if size is None else index(size)
         raw = self._raw
-        if size < 0:
-            if size < -1 and self._reads:
+        if size == -1 or size is None or size < -1:
+            if size is not None and size < -1 and self._reads:
                 raise ValueError("read length must be non-negative or -1")
             if (
                 raw._size > 0
@@ -372,8 +371,12 @@ class Buffered(AsyncFile[bytes]):
                     raw._take_back()
                     raise
                 finally:
-                    raw._end_turn()
+                    if raw._waiting:
+                        raw._end_turn()
+                    else:
+                        raw._busy = False
             return await raw._in_turn(self._read_rest)
+        size = index(size)
         if raw._fd >= 0 and not raw._busy and self._ahead() >= size > 0:
             return self._unread.read(size)
         return await raw._in_turn(self._read, size)

@@ -56,6 +56,7 @@ class _Codec(NamedTuple):
     end: str  # a last character that tells the end of a line for sure, or more than one
     ends: tuple[str, ...]  # all of them
     written: str  # what "\n" becomes
+    nothing: io.StringIO  # what is decoded and unread, if nothing is
 
 
 @functools.lru_cache(maxsize=64)
@@ -89,6 +90,7 @@ def _codec(encoding: str, errors: str | None, newline: str | None, _locale: str)
         {"\r": "\r", "\r\n": "more"}.get(newline or "", "\n"),
         (newline,) if newline else ("\n",) if newline is None else ("\n", "\r"),
         newline or "\n",
+        io.StringIO(newline="\n" if newline is None else newline),
     )
 
 
@@ -172,9 +174,10 @@ class TextIOWrapper(AsyncFile[str]):
         self._set_decoded("")
 
     def _set_decoded(self, text: str, snapshots: list[_Snapshot] | None = None) -> None:
-        lines = self._codec.lines
-        self._decoded = io.StringIO(newline=lines)
+        self._decoded = self._codec.nothing
         if text:
+            lines = self._codec.lines
+            self._decoded = io.StringIO(newline=lines)
             # Not by its constructor, which would translate the ends of lines.
             self._decoded.__setstate__((text, lines, 0, None))  # type: ignore[attr-defined]
         self._snapshots = snapshots or []
@@ -525,7 +528,16 @@ class TextIOWrapper(AsyncFile[str]):
 
     async def read(self, size: int | None = -1, /) -> str:
         """Read `size` characters, fewer only at the end of the file; all that follow by default."""
-        return await self._raw._in_turn(self._read, -1 if size is None else index(size))
+        size = -1 if size is None else index(size)
+        if size < 0 and not self._raw._busy:
+            self._check()
+            decoder = self._need_decoder()
+            data = await self._buffer.read()
+            # Decoded before anybody else runs.
+            text: str = self._decoded.read() + decoder.decode(data, True)
+            self._set_decoded("")
+            return text
+        return await self._raw._in_turn(self._read, size)
 
     async def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
         """Read a line with its end, at most `size` characters; "" at the end of the file."""

@@ -34,6 +34,7 @@ from ._operation import operation
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator
     from types import TracebackType
+    from typing import Self
 
     from _typeshed import (
         FileDescriptorOrPath,
@@ -56,7 +57,7 @@ _openat = operation("openat", "dir_fd path int int", function="open", result=int
 class Mode:
     """What a mode of open() comes to."""
 
-    __slots__ = ("binary", "flags", "kind", "name", "raw")
+    __slots__ = ("binary", "flags", "kind", "name", "raw", "simple")
 
     def __init__(self, mode: str) -> None:
         letters = set(mode)
@@ -73,6 +74,7 @@ class Mode:
                 way, os.O_CREAT | os.O_EXCL
             )
         )
+        self.simple = self.binary and self.raw == "r"
         self.kind: type[BufferedReader | BufferedWriter | BufferedRandom] = (
             BufferedRandom if update else BufferedReader if way == "r" else BufferedWriter
         )
@@ -121,24 +123,25 @@ def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -
 class Opening(Generic[_File]):
     """A file that is about to be opened: await it, or enter it by `async with`."""
 
-    # Its methods are no coroutine functions, but return the one coroutine that there has to be.
+    # Its methods are no coroutine functions: each returns the one coroutine that there has to be.
 
-    __slots__ = ("_arguments", "_file", "_function")
+    __slots__ = ("_coroutine", "_file")
 
-    def __init__(
-        self,
-        function: Callable[..., Coroutine[Any, Any, _File]],
-        arguments: tuple[Any, ...],
-    ) -> None:
-        self._function = function  # called with this and the arguments; sets _file
-        self._arguments = arguments
-        self._file: _File | None = None
+    _coroutine: Coroutine[Any, Any, _File]  # sets _file
+    _file: _File
+
+    @classmethod
+    def by(cls, function: Callable[..., Coroutine[Any, Any, _File]], *arguments: Any) -> Self:
+        """Make one that is opened by function(opening, *arguments), which sets _file."""
+        opening = cls()
+        opening._coroutine = function(opening, *arguments)
+        return opening
 
     def __await__(self) -> Generator[Any, Any, _File]:
-        return self._function(self, *self._arguments).__await__()
+        return self._coroutine.__await__()
 
     def __aenter__(self) -> Coroutine[Any, Any, _File]:
-        return self._function(self, *self._arguments)
+        return self._coroutine
 
     def __aexit__(
         self,
@@ -146,7 +149,6 @@ class Opening(Generic[_File]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> Coroutine[Any, Any, None]:
-        assert self._file is not None
         return self._file.close()
 
 
@@ -187,6 +189,12 @@ async def open_file(
     given = fd is file
     try:
         about = status_fields(await status_of(fd))
+        block_size, kind, size = about
+        if buffering == -1 and plan.simple and kind & 0o170000 == 0o100000 and not given:
+            # What is opened most, in few steps: a regular file to be read in binary mode.
+            raw = FileIO(fd, file, "rb", closefd, 0, size or -1, block_size)
+            opening._file = reader = BufferedReader(raw, max(block_size, DEFAULT_BUFFER_SIZE))
+            return reader
         raw = make_raw(fd, file, plan, closefd, given, about)
     except BaseException:
         if not given:
@@ -370,4 +378,8 @@ def open(
     """
     if encoding is None and sys.flags.warn_default_encoding and "b" not in mode:
         encoding = io.text_encoding(None, 2)
-    return Opening(open_file, (file, mode, buffering, encoding, errors, newline, closefd, opener))
+    opening: Opening[Any] = Opening()
+    opening._coroutine = open_file(
+        opening, file, mode, buffering, encoding, errors, newline, closefd, opener
+    )
+    return opening

@@ -376,8 +376,8 @@ def TemporaryFile(  # noqa: N802
     and mkstemp().
     """
     encoding = _text_encoding(mode, encoding)
-    return _Opening(
-        _temporary_file, (mode, buffering, encoding, newline, suffix, prefix, dir, errors)
+    return _Opening[Any].by(
+        _temporary_file, mode, buffering, encoding, newline, suffix, prefix, dir, errors
     )
 
 
@@ -520,9 +520,9 @@ def NamedTemporaryFile(  # noqa: N802
             file object any more.
     """
     encoding = _text_encoding(mode, encoding)
-    return _NamedOpening(
+    return _NamedOpening.by(
         _named_temporary_file,
-        (mode, buffering, encoding, newline, suffix, prefix, dir, delete, errors, delete_on_close),
+        *(mode, buffering, encoding, newline, suffix, prefix, dir, delete, errors, delete_on_close),
     )
 
 
@@ -636,7 +636,7 @@ class SpooledTemporaryFile(_Turn, _AsyncFile[AnyStr]):
         position = memory.tell()
         if self._text:
             memory.flush()
-        file = await _Opening(_temporary_file, self._arguments)
+        file = await _Opening[Any].by(_temporary_file, *self._arguments)
         try:
             binary: _Buffered = file.buffer if self._text else file
             content = (memory.buffer if self._text else memory).getbuffer()
