@@ -221,6 +221,35 @@ async def test_reads_of_what_is_partly_cached(path: Path, fd: int, at_offset: bo
     assert stats().submitted == before.submitted + 1  # the rest, in one call
 
 
+async def test_direct_reads_wait_for_the_disk(path: Path) -> None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECT)
+    except OSError:
+        pytest.skip("NOT TESTED: direct reads: this file system has none")
+    with mmap.mmap(-1, PAGE) as aligned:
+        assert not await inline(twins.preadinto(fd, aligned, 0))
+        assert aligned[:] == CONTENT[:PAGE]
+    os.close(fd)
+
+
+async def test_openat2(path: Path) -> None:
+    beneath = twins.RESOLVE_BENEATH
+    root = os.open(path.parent, os.O_PATH)
+    opened: list[int] = []
+
+    async def open_beneath(name: str) -> None:
+        opened.append(await twins.openat2(name, os.O_RDONLY, resolve=beneath, dir_fd=root))
+
+    assert await inline(open_beneath("file"))
+    assert os.read(opened[0], 4) == CONTENT[:4]
+    (path.parent / "up").symlink_to("../" + path.parent.name + "/file")
+    for name in ("../" + path.parent.name + "/file", str(path), "up"):
+        with pytest.raises(OSError, match="cross-device"):
+            await open_beneath(name)
+    os.close(opened[0])
+    os.close(root)
+
+
 async def test_long_reads_leave_the_loop_free(directory: Path) -> None:
     path = directory / "large"
     path.write_bytes(CONTENT * 100)

@@ -334,6 +334,31 @@ static ssize_t read_nowait(int fd, void *memory, size_t length, off_t offset)
 }
 
 /*
+ * Whether reads go past the page cache. What isn't direct is remembered until the clock ticks (some
+ * milliseconds), as asking costs a tenth of a read; a descriptor that was closed and made again
+ * meanwhile could make the loop wait once.
+ */
+static bool is_direct(int fd)
+{
+	static struct {
+		int fd;
+		struct timespec tick;
+	} buffered[64];
+	size_t at = (size_t)fd % (sizeof buffered / sizeof buffered[0]);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (buffered[at].fd == fd && buffered[at].tick.tv_nsec == now.tv_nsec &&
+	    buffered[at].tick.tv_sec == now.tv_sec)
+		return false;
+	if ((fcntl(fd, F_GETFL) & O_DIRECT) != 0)
+		return true;
+	buffered[at].fd = fd;
+	buffered[at].tick = now;
+	return false;
+}
+
+/*
  * A short read is the end of the file, or the end of what is cached: only another read tells. What is
  * there already stays; the words are moved on, so that the table reads the rest.
  */
@@ -350,7 +375,7 @@ static enum inline_answer answer_read(int64_t words[6], bool at_offset, int64_t 
 	if (no_nowait || length == 0 || (at_offset && words[3] < 0))
 		return ANSWER_NONE;
 	/* NOWAIT doesn't keep a direct read from waiting for the disk. Only whole blocks are direct. */
-	if (length % 512 == 0 && length != 0 && (fcntl(fd, F_GETFL) & O_DIRECT) != 0)
+	if (length % 512 == 0 && is_direct(fd))
 		return ANSWER_NONE;
 	while (*done < most) {
 		ssize_t count;
