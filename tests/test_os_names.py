@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 import asyncsys_loop
 from asyncsys_loop.os import _constants, _others
+
+from .support import ROOT
 
 twins = asyncsys_loop.os
 paths = asyncsys_loop.os.path
@@ -35,7 +38,9 @@ def public(module: ModuleType) -> list[str]:
     return [
         name
         for name in dir(module)
-        if not name.startswith("_") and not isinstance(getattr(module, name), ModuleType)
+        if not name.startswith("_")
+        and not isinstance(getattr(module, name), ModuleType)
+        and name not in {"GenericAlias", "Mapping", "MutableMapping"}  # which os has imported
     ]
 
 
@@ -76,6 +81,14 @@ def test_lists_name_what_there_is() -> None:
     assert len(set(twins.__all__)) == len(twins.__all__)
 
 
+def test_type_checkers_know_what_is_unchanged() -> None:
+    stub = (ROOT / "asyncsys_loop" / "os" / "_unchanged.pyi").read_text()
+    listed = set(re.findall(r"^ +(\w+) as \1,$", stub, re.MULTILINE))
+    unchanged = {*dir(twins), "_exit"} - {*twins.__all__}
+    assert unchanged <= listed
+    assert not listed & {*twins.__all__}
+
+
 # Names of later Pythons than 3.11.
 LATER = {
     *("grantpt", "posix_openpt", "process_cpu_count", "ptsname", "reload_environ", "setns"),
@@ -87,7 +100,7 @@ def test_unknown_names() -> None:
     module: Any = twins
     with pytest.raises(AttributeError, match=r"module 'asyncsys_loop.os' has no attribute 'nope'"):
         _ = module.nope
-    for name in ("sys", "abc", "st"):  # what os has imported
+    for name in ("sys", "abc", "st", "Mapping"):  # what os has imported
         assert not hasattr(module, name)
 
 

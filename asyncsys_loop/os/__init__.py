@@ -180,7 +180,7 @@ from ._transfer import (
 )
 
 if TYPE_CHECKING:
-    from typing import Any
+    from ._unchanged import *  # noqa: F403  (a stub: there is nothing at run time)
 
 __all__ = [
     "AT_NO_AUTOMOUNT",
@@ -337,13 +337,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Return what of os is the same here, or say what to use."""
-    if name in _LEFT_OUT and hasattr(_os, name):
-        raise AttributeError(f"asyncsys_loop.os has no {name}(): {_reason(name)}")
-    if hasattr(_os, name) and _is_unchanged(name):
-        return getattr(_os, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # who would find no fault with any name
+
+    def __getattr__(name: str) -> object:
+        """Return what of os is the same here, or say what to use."""
+        if name in _LEFT_OUT and hasattr(_os, name):
+            raise AttributeError(f"asyncsys_loop.os has no {name}(): {_reason(name)}")
+        if hasattr(_os, name) and _is_unchanged(name):
+            return getattr(_os, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -24,7 +24,7 @@ _AT_SYMLINK_NOFOLLOW: Final = 0x100
 _XATTR_SIZE_MAX: Final = 65536  # of a value, and of the list of names
 
 _chmod = operation("fchmodat", "dir_fd path int", function="chmod", audit="os.chmod 1 2 0")
-_chmod_descriptor = operation("fchmod", "path_fd int", audit="os.chmod 0 1 =-1")
+_chmod_descriptor = operation("fchmod", "path_fd int")
 _fchmodat2 = operation(
     "fchmodat2",
     f"dir_fd path int {_AT_SYMLINK_NOFOLLOW}",
@@ -104,6 +104,9 @@ async def chmod(
     """
     file = convert.path_or_descriptor(path, "chmod")
     if not isinstance(file, str | bytes):
+        directory, mode = convert.dir_descriptor(dir_fd), convert.c_int(mode)
+        shown = -1 if directory == convert.AT_FDCWD else directory  # not refused, but not used
+        sys.audit("os.chmod", file, mode, shown)
         await _chmod_descriptor(file, mode)
     elif follow_symlinks:
         await _chmod(dir_fd, file, mode)

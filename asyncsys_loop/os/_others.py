@@ -80,4 +80,6 @@ def is_unchanged(name: str) -> bool:
     found = getattr(os, name)
     if name.startswith("__") or isinstance(found, ModuleType):
         return False
-    return name in UNCHANGED or isinstance(found, type) or not callable(found)
+    if isinstance(found, type):
+        return found.__module__ in {"os", "posix", "builtins"}  # and not what os has imported
+    return name in UNCHANGED or not callable(found)
