@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_BUFFER_SIZE", "Buffered", "BufferedRandom", "BufferedReader", "BufferedWriter"]
 
-# A trip to an exec thread costs about as much as copying this many bytes. (`io` took 8 KiB, and
-# takes 128 KiB since Python 3.15.)
+# A trip to an exec thread costs about as much as copying this many bytes. (`io` takes 8 KiB, and
+# 128 KiB in later versions.)
 DEFAULT_BUFFER_SIZE: Final = 65536
 
 _EMPTY: Final = io.BytesIO()  # nothing is unread

@@ -402,7 +402,7 @@ class TextIOWrapper(AsyncFile[str]):
         if cookie == 0:
             if decoder is not None:
                 decoder.reset()
-        elif decoder is not None or flags or skip:
+        elif self._buffer._reads:
             decoder = self._need_decoder()
             decoder.setstate((b"", flags))
             self._set_decoded("", [_Snapshot(0, flags, b"", 0)])

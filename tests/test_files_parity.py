@@ -165,12 +165,19 @@ async def compare(
     try:
         assert state(twin.file) == state(original.file)
         written = iterated = False
-        for name, arguments in operations:
+        told = False
+        for name, given in operations:
+            arguments = given
+            if arguments == (None,) and name == "read" and not original.file.readable():
+                arguments = ()  # since Python 3.12, io judges None before it says that it can't
+            told = told or name in {"tell", "seek", "return"}
             # After next(), a text file of `io` refuses to tell(), or, flushed, tells nonsense.
             # Ours tells: test_tell_while_iterating().
             if "b" not in mode:
                 if name in {"next", "readlines"}:
                     iterated = True
+                elif iterated and "+" in mode and name in {"write", "writelines"}:
+                    continue  # what io then does with what it has decoded depends on its version
                 elif (name == "tell" or (name, *arguments[1:]) == ("seek", 1)) and iterated:
                     continue
             if written and name in READ_ONCE:
@@ -202,6 +209,10 @@ async def compare(
                             original.file.seek(more, os.SEEK_CUR)
                     if got and expected:
                         got, expected = got[: len(expected)], expected[: len(got)]
+            if name == "state" and (told or chunk is not None):
+                # It depends on how much was read ahead; and tell() of io, which decodes from the
+                # start again, may forget some.
+                got["newlines"] = expected["newlines"]
             if chunk is None or name not in {"tell", "seek", "return"}:
                 assert got == expected, (name, arguments)
             if name in {"seek", "return"} and isinstance(got, int):
