@@ -54,6 +54,14 @@ class Buffered(AsyncFile[bytes]):
     def __init__(self, raw: FileIO, buffer_size: int = DEFAULT_BUFFER_SIZE) -> None:
         if buffer_size <= 0:
             raise ValueError("buffer size must be strictly positive")
+        if raw._mode != "rb" or self._writes:
+            raw._check()
+            if self._reads and not raw.readable():
+                raise io.UnsupportedOperation("File or stream is not readable.")
+            if self._writes and not raw.writable():
+                raise io.UnsupportedOperation("File or stream is not writable.")
+            if self._reads and self._writes and raw._position < 0:
+                raise io.UnsupportedOperation(NOT_SEEKABLE)
         self._raw = raw
         self._buffer_size = buffer_size
         self._unread = _EMPTY

@@ -174,6 +174,21 @@ class AsyncFile(Generic[AnyStr]):
             if 0 < most < size:
                 return lines
 
+    if TYPE_CHECKING:
+        # Of binary files alone.
+
+        async def read1(self: AsyncFile[bytes], size: int = -1, /) -> bytes:
+            """Read at most `size` bytes, by one system call at most."""
+            raise NotImplementedError
+
+        async def readinto(self: AsyncFile[bytes], buffer: Buffer, /) -> int:
+            """Fill a writable buffer, and return how many bytes it was."""
+            raise NotImplementedError
+
+        async def readinto1(self: AsyncFile[bytes], buffer: Buffer, /) -> int:
+            """Read into a writable buffer, by one system call at most."""
+            raise NotImplementedError
+
     @overload
     async def write(self: AsyncFile[bytes], data: Buffer, /) -> int: ...
     @overload

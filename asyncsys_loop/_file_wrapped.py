@@ -129,7 +129,7 @@ class WrappedFile(Turn, AsyncFile[AnyStr]):
         """Read `size` bytes or characters, fewer only at the end; all that follow by default."""
         return await self._ask("read", size)  # type: ignore[no-any-return]
 
-    async def read1(self, size: int = -1, /) -> AnyStr:
+    async def read1(self, size: int = -1, /) -> bytes:
         """Read at most `size` bytes, by one call of what is below at most."""
         return await self._ask("read1", size)  # type: ignore[no-any-return]
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVa
 
 from ._file_buffered import (
     DEFAULT_BUFFER_SIZE,
-    NOT_SEEKABLE,
     BufferedRandom,
     BufferedReader,
     BufferedWriter,
@@ -234,8 +233,12 @@ def make_raw(
     appends = plan.raw[0] == "a"
     position = 0
     if given or appends or not regular:
+        # In place: only a number is set. (SEEK_END may ask a server.)
         try:
-            position = os.lseek(fd, 0, os.SEEK_END if appends else os.SEEK_CUR)
+            if appends and regular:
+                position = os.lseek(fd, size, os.SEEK_SET)
+            else:
+                position = os.lseek(fd, 0, os.SEEK_END if appends else os.SEEK_CUR)
         except OSError:
             position = -1
     hint = size if regular and size else -1
@@ -258,8 +261,6 @@ def build(
             return raw
         raise ValueError("can't have unbuffered text I/O")
     line_buffering = buffering == 1 or (buffering < 0 and stat.S_ISCHR(kind) and os.isatty(raw._fd))
-    if plan.kind is BufferedRandom and raw._position < 0:
-        raise io.UnsupportedOperation(NOT_SEEKABLE)
     size = buffering if buffering > 1 else max(raw._block_size, DEFAULT_BUFFER_SIZE)
     buffer = plan.kind(raw, size)
     if plan.binary:

@@ -721,7 +721,7 @@ class SpooledTemporaryFile(_Turn, _AsyncFile[AnyStr]):
         """Read `size` bytes or characters, fewer only at the end; all that follow by default."""
         return await self._ask("read", size)  # type: ignore[no-any-return]
 
-    async def read1(self, size: int = -1, /) -> AnyStr:
+    async def read1(self, size: int = -1, /) -> bytes:
         """Read at most `size` bytes, by one system call at most."""
         return await self._ask("read1", size)  # type: ignore[no-any-return]
 
@@ -793,11 +793,31 @@ class TemporaryDirectory(Generic[AnyStr]):
         delete: whether it is removed.
     """
 
+    @overload
+    def __init__(
+        self: TemporaryDirectory[str],
+        suffix: str | None = None,
+        prefix: str | None = None,
+        dir: str | _os.PathLike[str] | None = None,
+        ignore_cleanup_errors: bool = False,
+        *,
+        delete: bool = True,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: TemporaryDirectory[bytes],
+        suffix: bytes | None = None,
+        prefix: bytes | None = None,
+        dir: bytes | _os.PathLike[bytes] | None = None,
+        ignore_cleanup_errors: bool = False,
+        *,
+        delete: bool = True,
+    ) -> None: ...
     def __init__(
         self,
-        suffix: AnyStr | None = None,
-        prefix: AnyStr | None = None,
-        dir: AnyStr | _os.PathLike[AnyStr] | None = None,
+        suffix: Any = None,
+        prefix: Any = None,
+        dir: Any = None,
         ignore_cleanup_errors: bool = False,
         *,
         delete: bool = True,

@@ -14,11 +14,12 @@ import sys
 import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_type
 
 import pytest
 
 import asyncsys_loop
+from asyncsys_loop import io as layers
 from asyncsys_loop._file_raw import FileIO
 
 from .support import claimed, descriptors, output_of, run_python, until
@@ -262,6 +263,52 @@ async def opened_and_left(path: Path) -> None:
 async def passed(turns: int) -> None:
     for _ in range(turns):
         await asyncio.sleep(0)
+
+
+async def test_layers_that_cannot_be(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    async with asyncsys_loop.open(path, "wb", 0) as writer:
+        with pytest.raises(io.UnsupportedOperation, match="not readable"):
+            layers.BufferedReader(writer)
+        with pytest.raises(io.UnsupportedOperation, match="not readable"):
+            layers.BufferedRandom(writer)
+    async with asyncsys_loop.open(path, "rb", 0) as reader:
+        with pytest.raises(io.UnsupportedOperation, match="not writable"):
+            layers.BufferedWriter(reader)
+        with pytest.raises(ValueError, match="strictly positive"):
+            layers.BufferedReader(reader, 0)
+    with pytest.raises(ValueError, match="closed"):
+        layers.BufferedWriter(writer)
+
+
+async def types_that_checkers_find(path: str, mode: str) -> None:
+    """Not called: mypy looks at it."""
+    assert_type(await asyncsys_loop.open(path), layers.TextIOWrapper)
+    assert_type(await asyncsys_loop.open(path, "w+", 1), layers.TextIOWrapper)
+    assert_type(await asyncsys_loop.open(path, "rb"), layers.BufferedReader)
+    assert_type(await asyncsys_loop.open(path, "xb"), layers.BufferedWriter)
+    assert_type(await asyncsys_loop.open(path, "r+b"), layers.BufferedRandom)
+    assert_type(await asyncsys_loop.open(path, "wb", 0), layers.FileIO)
+    assert_type(await asyncsys_loop.open(path, "rb", 512), asyncsys_loop.AsyncFile[bytes])
+    async with asyncsys_loop.open(path, "ab") as binary:
+        assert_type(binary, layers.BufferedWriter)
+    async with asyncsys_loop.open(path) as text:
+        assert_type(text, layers.TextIOWrapper)
+        async for line in text:
+            assert_type(line, str)
+    anything = await asyncsys_loop.open(path, mode)
+    assert_type(anything, Any)
+    assert_type(asyncsys_loop.wrap(3, "rb"), layers.BufferedReader)
+    assert_type(asyncsys_loop.wrap(io.StringIO()), asyncsys_loop.AsyncFile[str])
+    async with asyncsys_loop.tempfile.TemporaryFile() as temporary:
+        assert_type(temporary, layers.BufferedRandom)
+    async with asyncsys_loop.tempfile.NamedTemporaryFile("w+") as named:
+        assert_type(named, layers.TextIOWrapper)
+    async with asyncsys_loop.tempfile.TemporaryDirectory() as directory:
+        assert_type(directory, str)
+    spooled: asyncsys_loop.AsyncFile[bytes] = asyncsys_loop.tempfile.SpooledTemporaryFile()
+    assert_type(await spooled.read(), bytes)
+    assert_type(await spooled.readinto(bytearray(1)), int)
 
 
 # Reading
