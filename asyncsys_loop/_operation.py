@@ -198,7 +198,13 @@ class Operation(Generic[_Result]):
     """
 
     def __init__(
-        self, name: str, arguments: str, function: str, audit: str, result: type[Any] | None
+        self,
+        name: str,
+        arguments: str,
+        function: str,
+        audit: str,
+        result: type[Any] | None,
+        must_run: bool,
     ) -> None:
         self.name = name
         self.function = function or name
@@ -207,7 +213,7 @@ class Operation(Generic[_Result]):
         self.event = event[0] if event else None
         self.audited = [_audit_word(position) for position in positions]
         self.result = result
-        self.must_run = name in {"close", "close_range"}
+        self.must_run = must_run or name in {"close", "close_range"}
 
     @cached_property
     def description(self) -> SyscallDescription:
@@ -399,10 +405,22 @@ def operation(
 ) -> Callable[..., Awaitable[_Result]]: ...
 @overload
 def operation(
-    name: str, arguments: str, *, result: None = None, function: str = "", audit: str = ""
+    name: str,
+    arguments: str,
+    *,
+    result: None = None,
+    function: str = "",
+    audit: str = "",
+    must_run: bool = False,
 ) -> Callable[..., Awaitable[None]]: ...
 def operation(
-    name: str, arguments: str, *, result: Any = None, function: str = "", audit: str = ""
+    name: str,
+    arguments: str,
+    *,
+    result: Any = None,
+    function: str = "",
+    audit: str = "",
+    must_run: bool = False,
 ) -> Callable[..., Awaitable[Any]]:
     """Declare an operation.
 
@@ -414,7 +432,8 @@ def operation(
         function: the name that messages say, where it isn't the call's.
         audit: the audit event, and the positions, among the given arguments, of those that hooks
             see; "None" for a None, "=-1" for a -1, "'rb'" for that text.
+        must_run: it runs even if its caller is cancelled, as closing and unlocking do.
     """
-    owner = Operation[Any](name, arguments, function, audit, result)
+    owner = Operation[Any](name, arguments, function, audit, result, must_run)
     call: Callable[..., Awaitable[Any]] = native.Operation(owner).call
     return call

@@ -334,6 +334,37 @@ async def test_cancelled_lock_is_not_had(two: tuple[int, int]) -> None:
     fcntl.flock(two[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@pytest.mark.parametrize("turns", range(16))
+async def test_cancelled_at_any_moment(turns: int, two: tuple[int, int]) -> None:
+    """Before it is locked, while it is, while it is unlocked: it isn't locked afterwards."""
+
+    async def use() -> None:
+        async with twins.flock(two[0], fcntl.LOCK_EX):
+            await asyncio.sleep(0)
+
+    using = asyncio.create_task(use())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    using.cancel()
+    await asyncio.wait([using])
+    fcntl.flock(two[1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("turns", range(16))
+async def test_cancelled_range_at_any_moment(turns: int, two: tuple[int, int]) -> None:
+    async def use() -> None:
+        async with twins.lockf(two[0], os.F_LOCK, 0):
+            await asyncio.sleep(0)
+
+    using = asyncio.create_task(use())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    using.cancel()
+    await asyncio.wait([using])
+    locks = Path("/proc/locks").read_text()
+    assert f":{os.fstat(two[0]).st_ino} " not in locks
+
+
 async def test_locking_is_a_coroutine(two: tuple[int, int]) -> None:
     locking = twins.flock(two[0], fcntl.LOCK_EX)
     assert asyncio.iscoroutine(locking)

@@ -148,6 +148,28 @@ async def test_hundreds_wait_and_hold_no_exec_thread(children: Children) -> None
 
 
 @pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize("turns", range(8))
+async def test_cancelled_when_it_has_ended(wait: str, turns: int, children: Children) -> None:
+    """Whoever is cancelled has taken nothing, however late it comes."""
+    pid = children.sleeping()
+    waiting = asyncio.create_task(WAITS[wait](pid))
+    for _ in range(5):
+        await claimed()
+    os.kill(pid, signal.SIGKILL)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if waiting.cancel():
+        try:
+            result = await waiting
+        except asyncio.CancelledError:
+            assert (await twins.waitpid(pid, 0))[0] == pid
+            return
+    else:
+        result = waiting.result()
+    assert pid in {result[0], getattr(result, "si_pid", 0)}
+
+
+@pytest.mark.parametrize("wait", WAITS)
 async def test_cancelled(wait: str, children: Children) -> None:
     pid, before = children.sleeping(), descriptors()
     waiting = asyncio.create_task(WAITS[wait](pid))

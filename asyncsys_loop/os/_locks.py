@@ -5,11 +5,13 @@
     async with flock(fd, fcntl.LOCK_EX):
         ...
 
-A lock that is waited for holds an exec thread. Who is cancelled meanwhile doesn't have it.
+A lock that is waited for holds an exec thread. Who is cancelled meanwhile doesn't have it: should
+it have come at that very moment, it is given back. Unlocking is always done, cancelled or not.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import struct
 import sys
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from asyncsys_loop._types import FileDescriptorLike
 
 _flock = operation("flock", "fildes int")
+_unlock = operation("flock", f"fildes {LOCK_UN}", must_run=True)
 _fcntl = operation("fcntl", "fd int memory")
+_unlock_range = operation("fcntl", f"fd {F_SETLK} memory", must_run=True)
 
 _FLOCK: Final = struct.Struct("=hh4xqqi4x")  # type, whence, start, length, pid
 
@@ -75,16 +79,24 @@ def flock(fd: FileDescriptorLike, operation: int) -> _Locking:
 
     Args:
         fd: a descriptor, or an object with fileno().
-        operation: fcntl.LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB not to wait.
+        operation: fcntl.LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB not to wait. Who is cancelled
+            while he changes a lock that he has, has none.
 
     Raises:
         BlockingIOError: LOCK_NB, and somebody else has the lock.
     """
 
     async def lock() -> None:
-        await _flock(fd, operation)
+        if operation == LOCK_UN:
+            await _unlock(fd)
+            return
+        try:
+            await _flock(fd, operation)
+        except asyncio.CancelledError:
+            await _unlock(fd)
+            raise
 
-    return _Locking(lock(), lambda: _flock(fd, LOCK_UN))
+    return _Locking(lock(), lambda: _unlock(fd))
 
 
 def lockf(fd: int, command: int, length: int, /) -> _Locking:
@@ -112,9 +124,17 @@ async def _lockf(fd: int, command: int, length: int) -> None:
     sys.audit("os.lockf", fd, command, length)
     if command not in commands:
         raise convert.os_error(-EINVAL)
-    kind = F_UNLCK if command == os.F_ULOCK else F_WRLCK
-    memory = bytearray(_FLOCK.pack(kind, os.SEEK_CUR, 0, length, 0))
-    await _fcntl(fd, commands[command], memory)
+    unlocked = _FLOCK.pack(F_UNLCK, os.SEEK_CUR, 0, length, 0)
+    if command == os.F_ULOCK:
+        await _unlock_range(fd, unlocked)
+        return
+    memory = bytearray(_FLOCK.pack(F_WRLCK, os.SEEK_CUR, 0, length, 0))
+    try:
+        await _fcntl(fd, commands[command], memory)
+    except asyncio.CancelledError:
+        if command != os.F_TEST:
+            await _unlock_range(fd, unlocked)
+        raise
     if command == os.F_TEST:
         found, *_, owner = _FLOCK.unpack(memory)
         if found != F_UNLCK and owner != os.getpid():

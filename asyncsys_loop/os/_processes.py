@@ -1,35 +1,41 @@
 """Children, and how they ended.
 
+Each wait first looks, without waiting; then it waits for a change, which it doesn't take; and looks
+again. So what a child has to tell is taken by a call that can't block, made here at once: whoever
+is cancelled while he waits has taken nothing, and the child is there for others.
+
 Who waits for the end of one child holds no exec thread: a pidfd of it (Linux 5.3) tells the loop.
-Waiting for any of several, or for a child to stop, is a call that blocks; it can be cancelled.
+Waiting for any of several, or for a child to stop, is a call that blocks, until it is interrupted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import resource
-import struct
-import sys
-from typing import Any, Final
+from operator import index
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asyncsys_loop import _convert as convert
 from asyncsys_loop._operation import operation
 
 from ._descriptors import dup
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _pidfd_open = operation("pidfd_open", "int int", result=int)
-_wait4 = operation("wait4", "int memory int memory", result=int)
 _waitid = operation("waitid", "int word struct:128 int 0", result=bytes)
 
-_RUSAGE: Final = struct.Struct("=4q14q")
-_SIGINFO: Final = struct.Struct("=3i4x3i")  # signo, errno, code; pid, uid, status
+_Child = TypeVar("_Child", tuple[int, int], tuple[int, int, Any])
+
+_STATES: Final = os.WEXITED | os.WSTOPPED | os.WCONTINUED
 
 
 async def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     """Wait for a child to end, and return its process id and status. waitpid(2), os.waitpid().
 
-    The children of asyncio's subprocesses are for asyncio to wait for.
+    Whoever is cancelled has taken nothing. The children of asyncio's subprocesses are for asyncio
+    to wait for.
 
     Returns:
         The process id, 0 if os.WNOHANG is among the options and none has ended; and a status, for
@@ -38,65 +44,22 @@ async def waitpid(pid: int, options: int, /) -> tuple[int, int]:
     Raises:
         ChildProcessError: there is no such child.
     """
-    if options == 0:
-        await _ended(os.P_PID, pid)
-    status = bytearray(4)
-    child = await _wait4(pid, status, options, None)
-    return child, int.from_bytes(status, sys.byteorder)
-
-
-async def _ended(idtype: int, ident: int) -> None:
-    """Return when a child has ended; at once where it isn't one child of ours."""
-    if type(ident) is not int or ident <= 0:
-        return
-    try:
-        if idtype == os.P_PID:
-            pidfd = await _pidfd_open(ident, 0)
-        elif idtype == os.P_PIDFD:
-            pidfd = await dup(ident)  # the application may be watching its own one
-        else:
-            return
-    except OSError:
-        return
-    try:
-        # Of a process that is no child of ours, nobody waits for the end.
-        await _waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        await _readable(pidfd)
-    except OSError:
-        return
-    finally:
-        os.close(pidfd)
-
-
-async def _readable(pidfd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(pidfd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(pidfd)
+    return await _waited(os.waitpid, pid, options)
 
 
 async def wait() -> tuple[int, int]:
     """Wait for any child to end. wait(2), os.wait()."""
-    return await waitpid(-1, 0)
+    return await _waited(os.waitpid, -1, 0)
 
 
 async def wait3(options: int) -> tuple[int, int, Any]:
     """Wait for any child, and tell what it used: a resource.struct_rusage. wait4(2), os.wait3()."""
-    return await wait4(-1, options)
+    return await _waited(os.wait4, -1, options)
 
 
 async def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """As waitpid(), and tell what it used: a resource.struct_rusage. wait4(2), os.wait4()."""
-    if options == 0:
-        await _ended(os.P_PID, pid)
-    status, usage = bytearray(4), bytearray(_RUSAGE.size)
-    child = await _wait4(pid, status, options, usage)
-    user, user_us, system, system_us, *counts = _RUSAGE.unpack(usage)
-    used = resource.struct_rusage((user + user_us * 1e-6, system + system_us * 1e-6, *counts))
-    return child, int.from_bytes(status, sys.byteorder), used
+    return await _waited(os.wait4, pid, options)
 
 
 async def waitid(idtype: int, ident: int, options: int, /) -> os.waitid_result | None:
@@ -110,14 +73,61 @@ async def waitid(idtype: int, ident: int, options: int, /) -> os.waitid_result |
     Returns:
         What is known of the child; None with os.WNOHANG if there is none in such a state.
     """
-    if options == os.WEXITED:
-        await _ended(idtype, ident)
-    signo, _errno, code, pid, uid, status = _SIGINFO.unpack_from(
-        await _waitid(idtype, ident, options)
-    )
-    if pid == 0:
-        return None
-    return os.waitid_result((pid, uid, signo, status, code))
+    while True:
+        result = os.waitid(idtype, ident, _now(options))  # noqa: ASYNC222  (WNOHANG)
+        idtype, ident, options = index(idtype), index(ident), index(options)
+        if result is not None or options & os.WNOHANG:
+            return result
+        await _changed(idtype, ident, options)
+
+
+async def _waited(wait: Callable[[int, int], _Child], pid: int, options: int) -> _Child:
+    while True:
+        result = wait(pid, _now(options))
+        pid, options = index(pid), index(options)
+        if result[0] or options & os.WNOHANG:
+            return result
+        # As waitpid(2) has it: a child, a group, the own group, any.
+        if pid > 0:
+            await _changed(os.P_PID, pid, options | os.WEXITED)
+        elif pid == -1:
+            await _changed(os.P_ALL, 0, options | os.WEXITED)
+        else:
+            await _changed(os.P_PGID, -pid, options | os.WEXITED)
+
+
+def _now(options: Any) -> Any:
+    """Return the options with WNOHANG; what can't be options is for os to refuse."""
+    return index(options) | os.WNOHANG if hasattr(type(options), "__index__") else options
+
+
+async def _changed(idtype: int, ident: int, options: int) -> None:
+    """Return when there is something to be taken, or somebody else may have taken it."""
+    if options & _STATES == os.WEXITED and idtype in {os.P_PID, os.P_PIDFD}:
+        try:
+            # A duplicate: the application may be watching its own one.
+            pidfd = await (_pidfd_open(ident, 0) if idtype == os.P_PID else dup(ident))
+        except OSError:
+            pass  # it was waited for meanwhile, or this Linux has none: waitid(2) tells
+        else:
+            try:
+                # Of a process that is no child of ours (any more), nobody waits for the end.
+                await _waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                await _readable(pidfd)
+            finally:
+                os.close(pidfd)
+            return
+    await _waitid(idtype, ident, options | os.WNOWAIT)
+
+
+async def _readable(pidfd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(pidfd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(pidfd)
 
 
 async def pidfd_open(pid: int, flags: int = 0) -> int:
