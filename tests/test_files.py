@@ -391,6 +391,21 @@ async def test_tell_while_iterating(tmp_path: Path) -> None:
             assert (await anext(file)).startswith(f"zeile {number} ")
 
 
+async def test_tell_right_after_seek(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncsys_loop._file_text._CHUNK", 3)
+    path = tmp_path / "file"
+    path.write_bytes("a\r\nä\r\r\n€\n\rb\r\n".encode() * 5)
+    for newline in (None, "", "\r"):
+        async with asyncsys_loop.open(path, encoding="utf-8", newline=newline) as file:
+            whole = await file.read()
+            await file.seek(0)
+            for i in range(len(whole)):
+                assert await file.read(1) == whole[i]
+                told = await file.tell()
+                await file.seek(told)
+                assert await file.tell() == told
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "shift_jis"])
 async def test_lines_longer_than_buffers(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "file"
@@ -808,6 +823,39 @@ async def test_cancelled_writes_write_all_or_nothing(
             if chance.random() < 0.1:
                 await cancelled_at_random(chance, file.flush)
     assert path.read_bytes() == written
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab", "w"])
+async def test_a_cancelled_write_that_was_written_in_part(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def piece(fd: int, data: Any) -> int:
+        count = os.write(fd, bytes(data[:7]))
+        await asyncio.sleep(0)  # here it is cancelled
+        return count
+
+    monkeypatch.setattr("asyncsys_loop._file_raw._write", piece)
+    for pause in range(1, 40):
+        path = tmp_path / f"{mode}{pause}"
+        file: Any = await asyncsys_loop.open(path, mode, 20)
+        text = mode == "w"
+        written = b""
+        for size in (15, 100, 3, 50):
+            data = os.urandom(size).hex()[:size]
+            task = asyncio.create_task(file.write(data if text else data.encode()))
+            await passed(pause % 20)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            position = await file.tell()
+            assert position in {len(written), len(written) + size}
+            if position > len(written):
+                written += data.encode()
+        flushing = asyncio.create_task(file.flush())
+        await passed(pause % 7)
+        flushing.cancel()
+        await asyncio.gather(flushing, return_exceptions=True)
+        await file.close()
+        assert path.read_bytes() == written
 
 
 @both_ways
