@@ -593,83 +593,85 @@ async def fwalk(
     while it goes on: use contextlib.aclosing() where it may be left early.
     """
     sys.audit("os.fwalk", top, topdown, onerror, follow_symlinks, dir_fd)
-    path = os.fspath(top)
-    stack: list[tuple[str, Any]] = [("walk", (True, dir_fd, path, path, None))]
+    top = os.fspath(top)
+    # What is left to do, the next last: to close a descriptor, to yield what was listed, or to walk
+    # (descriptor of the directory above, path, name, entry).
+    stack: list[tuple[str, Any]] = [("walk", (dir_fd, top, top, None))]
+    is_root = True
     try:
         while stack:
             action, value = stack.pop()
             if action == "yield":
                 yield value
-            elif action == "close":
+                continue
+            if action == "close":
                 os.close(value)
+                continue
+            parent_fd, path, name, entry = value
+            try:
+                before, descriptor = await _open_to_walk(parent_fd, name, entry, follow_symlinks)
+            except OSError as error:
+                if is_root:
+                    raise
+                if onerror is not None:
+                    onerror(error)
+                continue
+            finally:
+                is_root = False
+            stack.append(("close", descriptor))
+            if before is not None and not (
+                S_ISDIR(before.st_mode) and os.path.samestat(before, await fstat(descriptor))
+            ):
+                continue  # a symbolic link, or something that has taken its place
+            directories, others, entries = await _list_to_walk(descriptor, isinstance(path, bytes))
+            if topdown:
+                yield path, directories, others, descriptor
             else:
-                async for item in _fwalk_one(stack, value, topdown, onerror, follow_symlinks):
-                    yield item
+                stack.append(("yield", (path, directories, others, descriptor)))
+            base = os.path.join(path, path[:0])
+            # Of what may be pruned or reordered meanwhile, the entries are of no use.
+            below: list[Any] = [None] * len(directories) if topdown or follow_symlinks else entries
+            stack.extend(
+                ("walk", (descriptor, base + child, child, child_entry))
+                for child, child_entry in zip(directories[::-1], below[::-1], strict=True)
+            )
     finally:
         for action, value in reversed(stack):
             if action == "close":
                 os.close(value)
 
 
-async def _fwalk_one(
-    stack: list[tuple[str, Any]],
-    value: Any,
-    topdown: bool,
-    onerror: Callable[[OSError], object] | None,
-    follow_symlinks: bool,
-) -> AsyncGenerator[tuple[Any, list[Any], list[Any], int], None]:
-    is_root, parent_fd, path, name, entry = value
-    try:
-        before = None
-        if not follow_symlinks:
-            if entry is None:
-                before = await stat(name, follow_symlinks=False, dir_fd=parent_fd)
-            else:
-                before = await entry.stat(follow_symlinks=False)
-        flags = os.O_RDONLY | os.O_NONBLOCK
-        descriptor = await open_descriptor(name, flags, dir_fd=parent_fd)
-    except OSError as error:
-        if is_root:
-            raise
-        if onerror is not None:
-            onerror(error)
-        return
-    stack.append(("close", descriptor))
-    if before is not None and not (
-        S_ISDIR(before.st_mode) and os.path.samestat(before, await fstat(descriptor))
-    ):
-        return
+async def _open_to_walk(
+    parent_fd: int | None, name: Any, entry: DirEntry[Any] | None, follow_symlinks: bool
+) -> tuple[os.stat_result | None, int]:
+    """Open a directory; tell what it was before, if that matters."""
+    before = None
+    if not follow_symlinks:
+        if entry is None:
+            before = await stat(name, follow_symlinks=False, dir_fd=parent_fd)
+        else:
+            before = await entry.stat(follow_symlinks=False)
+    flags = os.O_RDONLY | os.O_NONBLOCK
+    return before, await open_descriptor(name, flags, dir_fd=parent_fd)
+
+
+async def _list_to_walk(
+    descriptor: int, as_bytes: bool
+) -> tuple[list[Any], list[Any], list[DirEntry[str]]]:
+    """Return the names of directories, of all others, and the entries of the directories."""
     directories: list[Any] = []
     others: list[Any] = []
-    entries: list[Any] | None = None if topdown or follow_symlinks else []
+    entries: list[DirEntry[str]] = []
     async with scandir(descriptor) as found:
-        async for child in found:
-            child_name: Any = os.fsencode(child.name) if isinstance(path, bytes) else child.name
+        async for entry in found:
+            name: Any = os.fsencode(entry.name) if as_bytes else entry.name
             try:
-                if await child.is_dir():
-                    directories.append(child_name)
-                    if entries is not None:
-                        entries.append(child)
+                if await entry.is_dir():
+                    directories.append(name)
+                    entries.append(entry)
                 else:
-                    others.append(child_name)
+                    others.append(name)
             except OSError:
-                try:
-                    # A dangling link, a file that was removed: only the first one is told.
-                    if child.is_symlink():
-                        others.append(child_name)
-                except OSError:
-                    pass
-    if topdown:
-        yield path, directories, others, descriptor
-    else:
-        stack.append(("yield", (path, directories, others, descriptor)))
-    path = os.path.join(path, path[:0])
-    below = (
-        [(child_name, None) for child_name in directories]
-        if entries is None
-        else list(zip(directories, entries, strict=True))
-    )
-    stack.extend(
-        ("walk", (False, descriptor, path + child_name, child_name, child))
-        for child_name, child in reversed(below)
-    )
+                if entry.is_symlink():  # to itself, or where nobody may look
+                    others.append(name)
+    return directories, others, entries
