@@ -668,10 +668,11 @@ PARITY: dict[str, Parameters] = {
     "fdatasync": [("fd", FILENOS)],
     "truncate": [("path", PATHS_OR_FDS), ("length", [5, *INTS, 100])],
     "ftruncate": [("fd", FDS), ("length", [5, *INTS, 100])],
+    # (A memfd would be given all of the memory that there is.)
     "posix_fallocate": [
         ("fd", FDS),
         ("offset", [0, 5, -1, 2**63, "x", 2**62]),
-        ("length", [100, 0, -1, 2**63, "x", 2**62]),
+        ("length", [100, 0, -1, 2**63, "x"]),
     ],
     "posix_fadvise": [
         ("fd", FDS),
