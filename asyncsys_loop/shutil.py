@@ -103,6 +103,7 @@ _FILE: Final = _os.O_RDONLY | _os.O_NONBLOCK
 _FICLONE: Final = getattr(_fcntl, "FICLONE", 0x40049409)
 
 _clone = _operation("ioctl", "fd word fd", result=None)
+_copy_on = _operation("copy_file_range", "fd 0 fd 0 size 0", result=int)
 
 # A way that isn't there for these files; the next one is taken. EBADF: a descriptor that appends.
 _NOT_THIS_WAY: Final = {
@@ -189,11 +190,11 @@ async def copyfd(
     """Copy the content of one open file into another, empty one, the quickest way there is.
 
     A clone, if the file system shares blocks (FICLONE); else copy_file_range(2), sendfile(2), or
-    reading and writing. Holes stay holes. The positions of both descriptors don't matter, and are
-    undefined afterwards. This is what copyfile() does; `shutil` has no such function.
+    reading and writing. Holes stay holes. The positions of both descriptors are undefined
+    afterwards. This is what copyfile() does; `shutil` has no such function.
 
     Args:
-        src: a descriptor to read. What isn't a regular file is read from its position on.
+        src: a descriptor to read, at the beginning of the file.
         dst: a descriptor to write, of an empty file.
         status: what fstat() told about `src`, if that is known.
         progress: called with the bytes that were copied so far, and the size of the file.
@@ -232,12 +233,37 @@ async def _copy_content(
                 progress(size, size)
             return size
     if status.st_blocks * 512 >= size:
-        copied = await _copy_range(src, dst, 0, size, status, ways, progress)
+        copied = await _copy_from_beginning(src, dst, status, ways, progress)
     else:
         copied = await _copy_between_holes(src, dst, status, ways, progress)
     if progress is not None:
         progress(copied, size)
     return copied
+
+
+async def _copy_from_beginning(
+    src: int,
+    dst: int,
+    status: _os.stat_result,
+    ways: _Ways,
+    progress: Callable[[int, int], object] | None,
+) -> int:
+    """Let copy_file_range(2) move the positions, which is quicker than to give it others."""
+    size, copied = status.st_size, 0
+    while copied < size and status.st_dev not in ways.no_copy_file_range:
+        try:
+            more = await _copy_on(src, dst, min(size - copied, _PIECE))
+        except OSError as error:
+            if error.errno not in _NOT_THIS_WAY:
+                raise
+            ways.no_copy_file_range.add(status.st_dev)
+            break
+        if more == 0:
+            return copied
+        copied += more
+        if progress is not None and copied < size:
+            progress(copied, size)
+    return await _copy_range(src, dst, copied, size, status, ways, progress)
 
 
 async def _copy_between_holes(
@@ -837,22 +863,35 @@ class _TreeCopy(_Walk):
         else:
             if not link and not await entry.is_file(follow_symlinks=False):
                 await self._refuse_special(directory, name, src)
-            _sys.audit("shutil.copyfile", src, dst)
-            await _copy_file(
-                name,
-                name,
-                src,
-                dst,
-                flags=_FILE if link else _FILE | _os.O_NOFOLLOW,
-                new=True,
-                exclusive=not self.dirs_exist_ok,
-                ways=self.ways,
-                progress=None if self.progress is None else _telling(self.progress, src),
-                metadata=self.metadata,
-                src_dir_fd=directory.fd,
-                dst_dir_fd=directory.dst_fd,
-            )
-            _sys.audit(self.metadata_event, src, dst)
+            try:
+                await self._copy_file(directory, name, name, src, dst, link=link)
+            except IsADirectoryError:
+                if not self.dirs_exist_ok:
+                    raise
+                # As copy() has it: into the directory that has the name.
+                name_in = _os.path.join(name, name)
+                dst = _os.path.join(dst, name)
+                await self._copy_file(directory, name, name_in, src, dst, link=link)
+
+    async def _copy_file(
+        self, directory: _Directory, name: Any, new_name: Any, src: Any, dst: Any, *, link: bool
+    ) -> None:
+        _sys.audit("shutil.copyfile", src, dst)
+        await _copy_file(
+            name,
+            new_name,
+            src,
+            dst,
+            flags=_FILE if link else _FILE | _os.O_NOFOLLOW,
+            new=True,
+            exclusive=not self.dirs_exist_ok,
+            ways=self.ways,
+            progress=None if self.progress is None else _telling(self.progress, src),
+            metadata=self.metadata,
+            src_dir_fd=directory.fd,
+            dst_dir_fd=directory.dst_fd,
+        )
+        _sys.audit(self.metadata_event, src, dst)
 
     async def _refuse_special(self, directory: _Directory, name: Any, src: Any) -> None:
         """Raise for a FIFO. Opening one wakes those who wait to write to it."""

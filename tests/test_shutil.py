@@ -148,6 +148,8 @@ async def test_files(twins: Twins, function: str, follow_symlinks: bool) -> None
     for src, dst in itertools.product(SOURCES, TARGETS):
         if isinstance(src, bytes) != isinstance(dst, bytes):
             continue
+        if dst not in {"new", "other"} and src in {"program", "missing", "file/x", "\udcff\n"}:
+            continue  # they differ as sources, not in what they meet
         found = await twins.compare(TREE, function, src, dst, follow_symlinks=follow_symlinks)
         assert not found, found
 
@@ -550,6 +552,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
     if request.param != "copy_file_range":
         monkeypatch.setattr(aos, "copy_file_range", unavailable)
+        monkeypatch.setattr(ashutil, "_copy_on", unavailable)
     if request.param == "read and write":
         monkeypatch.setattr(aos, "sendfile", unavailable)
     return str(request.param)
@@ -599,6 +602,7 @@ async def test_large_files_are_cloned(tmp_path: Path, monkeypatch: pytest.Monkey
         raise AssertionError("it was cloned already")
 
     monkeypatch.setattr(ashutil, "_clone", clone)
+    monkeypatch.setattr(ashutil, "_copy_on", forbidden)
     for name in ("copy_file_range", "sendfile", "pread"):
         monkeypatch.setattr(aos, name, forbidden)
     told: list[Any] = []

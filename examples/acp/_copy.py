@@ -38,17 +38,21 @@ Identity = tuple[int, int]
 class Place:
     """A name in an open directory; without one, a path from the working directory on."""
 
-    __slots__ = ("fd", "name", "path")
+    __slots__ = ("above", "fd", "name")
 
-    def __init__(self, fd: int | None, name: str, path: str) -> None:
+    def __init__(self, fd: int | None, name: str, above: str = "") -> None:
         self.fd = fd
         self.name = name
-        self.path = path
+        self.above = above  # the path of the directory
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.above, self.name)
 
     def sibling(self, name: str) -> "Place":
-        above = os.path.dirname(self.name)
-        path = os.path.join(os.path.dirname(self.path), name)
-        return Place(self.fd, os.path.join(above, name), path)
+        if self.fd is None:
+            name = os.path.join(os.path.dirname(self.name), name)
+        return Place(self.fd, name, self.above)
 
     @property
     def through_proc(self) -> str:
@@ -111,7 +115,7 @@ class Copy:
         """Copy each source to its new path. Returns when all is done that could be."""
         self._jobs = asyncio.LifoQueue()
         for src, dst in reversed(pairs):
-            self._add(None, Place(None, src, src), Place(None, dst, dst), 0)
+            self._add(None, Place(None, src), Place(None, dst), 0)
         try:
             async with asyncio.TaskGroup() as group:
                 workers = [group.create_task(self._work()) for _ in range(self._workers)]
@@ -343,12 +347,13 @@ class Copy:
             self._made.add((made.st_dev, made.st_ino))
         elif self._one_file_system and above.device != status.st_dev:
             return
+        src_path, dst_path = src.path, dst.path
         for entry in await aos.scandir(directory.src_fd):
             kind = stat.S_IFREG if await entry.is_file(follow_symlinks=False) else 0
             self._add(
                 directory,
-                Place(directory.src_fd, entry.name, os.path.join(src.path, entry.name)),
-                Place(directory.dst_fd, entry.name, os.path.join(dst.path, entry.name)),
+                Place(directory.src_fd, entry.name, src_path),
+                Place(directory.dst_fd, entry.name, dst_path),
                 kind,
             )
 
