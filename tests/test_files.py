@@ -898,11 +898,12 @@ async def test_cancelled_in_the_context(tmp_path: Path) -> None:
     async def work() -> None:
         async with asyncsys_loop.open(path, "w") as file:
             await file.write("content")
+            written.set()
             await asyncio.sleep(3600)
 
+    written = asyncio.Event()
     task = asyncio.create_task(work())
-    await until(path.exists)
-    await passed(10)
+    await written.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -340,7 +340,7 @@ async def test_cancelled(directory: Path, kind: str, way: str) -> None:
     chance = random.Random(kind)
     await use(kind)
     before = descriptors()
-    for pause in range(80):
+    for pause in range(40):
         task = asyncio.create_task(use(kind))
         for _ in range(pause % 20):
             await asyncio.sleep(0)
