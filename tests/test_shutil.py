@@ -192,7 +192,8 @@ def run(test: Callable[[], Any]) -> None:
 @FUNCTIONS
 @given(
     tree=trees(),
-    old=st.none() | trees(),
+    # Links that can be written through make the result depend on the order.
+    old=st.none() | trees(st.just("/nowhere/else")),
     symlinks=st.booleans(),
     dirs_exist_ok=st.booleans(),
     ignore=st.booleans(),
