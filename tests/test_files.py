@@ -11,6 +11,7 @@ import random
 import resource
 import socket
 import sys
+import threading
 import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -120,7 +121,9 @@ _hooked: list[Any] | None = None
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if _hooked is None or event != "open" or arguments[1] is None:
         return
-    if not str(arguments[0]).endswith((".py", ".pyc")):  # an import
+    # Others are imports, and the thread that watches the loop.
+    is_import = str(arguments[0]).endswith((".py", ".pyc"))
+    if threading.current_thread() is threading.main_thread() and not is_import:
         _hooked.append(arguments)
 
 
