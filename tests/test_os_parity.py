@@ -913,7 +913,12 @@ both_ways = pytest.mark.parametrize(
 )
 
 
+# A tree takes as long as the disk takes.
+blocks_loop = pytest.mark.blocks_loop("os is called, and trees are made, in the loop's thread")
+
+
 @both_ways
+@blocks_loop
 @pytest.mark.parametrize("function", [f for f in PARITY if here(f)])
 async def test_parity(function: str, fast_path: bool, trees: Trees) -> None:
     wrong = []
@@ -924,6 +929,7 @@ async def test_parity(function: str, fast_path: bool, trees: Trees) -> None:
     assert not wrong, "\n".join(wrong[:20])
 
 
+@blocks_loop
 @settings(
     max_examples=25,
     deadline=None,
