@@ -10,9 +10,11 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-# Of your choice: make test PYTHON="3.11 3.13" JOBS=1, make demo PYTHON=3.13, make serve DIR=/srv PORT=8080 OPTIONS="…"
+# Of your choice: make test PYTHON="3.11 3.13" JOBS=1, make test-kmod KERNELS=6.12, make demo PYTHON=3.13, make serve DIR=/srv PORT=8080 OPTIONS="…"
 PYTHON :=
 JOBS := $(shell nproc)
+# The kernels that `make test-kmod` boots in guests.
+KERNELS := 6.1 6.12
 DIR := .
 PORT := 8000
 OPTIONS :=
@@ -31,9 +33,9 @@ define set_up # packages, targets
 @interpreters=$$(tools/interpreters $(PYTHON)); $(MAKE) -j$(JOBS) INTERPRETERS="$$interpreters" $(2)
 endef
 
-.PHONY: help demo serve test lint format coverage native ctests bench bench-quick docs dist clean
+.PHONY: help demo serve test test-kmod test-kmod-all lint format coverage native ctests bench bench-quick docs dist clean
 help: ## list these names
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## serve a directory tree, fetch and compare every file, show the figures
 	$(call set_up,$(build_packages),run_demo)
@@ -41,11 +43,27 @@ demo: ## serve a directory tree, fetch and compare every file, show the figures
 serve: ## serve a directory until Ctrl-C: make serve DIR=. PORT=8000
 	$(call set_up,$(build_packages),run_serve)
 
-test: ## everything: lint, C tests with sanitizers, pytest on each CPython, executor and base loop
+test: ## everything but the kernel module: lint, C tests with sanitizers, pytest on each CPython, executor and base loop
 	@rm -rf build/log
 	$(call set_up,$(test_packages),ready_test)
 	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
 	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" lint_steps c_steps package_step pytest_steps || status=$$?; \
+	    tools/step --sum && exit $$status
+	@echo "NOT TESTED: the kernel module: make test-kmod boots guests for it"
+
+test-kmod: ## the kernel module in guests: its C tests, the library's, pytest; sparse and checkpatch
+	@rm -rf build/log
+	$(call set_up,$(test_packages) perl,ready_test ready_guests)
+	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
+	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" kmod-lint guest_steps || status=$$?; \
+	    tools/step --sum && exit $$status
+
+test-kmod-all: ## the kernel module on each kernel there is, debug included, with fuzzers
+	@rm -rf build/log
+	$(call set_up,$(test_packages) perl,ready_test ready_guests KERNELS="6.1 6.12 newest debug")
+	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
+	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" KERNELS="6.1 6.12 newest" guest_steps kmod-c-debug \
+	    kmod-fuzz-newest kmod-fuzz-debug || status=$$?; \
 	    tools/step --sum && exit $$status
 
 lint: ## ruff, mypy, pyright, clang-format, clang-tidy, shellcheck
@@ -97,9 +115,11 @@ python := $(venv)/bin/python
 
 python_files := $(wildcard asyncsys_loop tests examples benchmarks native/*.py tools/*.py kmod/vm/vm setup.py)
 c_sources := $(wildcard native/*.c)
+# Against CPython's API: no part of the C tests.
+engine_sources := $(wildcard native/engine/*.c)
 c_tests := $(wildcard native/tests/*.c)
 C_TESTS := $(c_tests)
-c_files := $(c_sources) $(c_tests) $(wildcard native/*.h native/include/*.h native/tests/*.h)
+c_files := $(c_sources) $(c_tests) $(engine_sources) $(wildcard native/*.h native/*/*.h)
 shell_files := .ci/run $(filter-out %.py,$(wildcard tools/*)) $(wildcard kmod/vm/init)
 
 # What is installed, by purpose. The native module goes into the environment alone: the package itself is the checkout's.
@@ -115,7 +135,7 @@ define install
 	@touch $@
 endef
 requirements := pyproject.toml tools/requirements.py
-native_sources := setup.py pyproject.toml $(wildcard native/*.[ch] native/include/*.h native/*.py native/*.tbl)
+native_sources := setup.py pyproject.toml $(wildcard native/*.[ch] native/*/*.[ch] native/*.py native/*.tbl)
 
 build/venv-%/examples.stamp: $(requirements) | build/venv-%/pyvenv.cfg
 	$(call install,examples)
@@ -174,19 +194,21 @@ run_dist: $(venv)/lint.stamp
 # ---- lint -------------------------------------------------------------------------------------------------------------
 
 lint_steps := ruff-check ruff-format mypy pyright clang-format clang-tidy shellcheck generated
-.PHONY: lint_steps $(lint_steps)
+.PHONY: lint_steps $(lint_steps) kmod-lint
 lint_steps: $(lint_steps)
 ruff-check:   ; @tools/step $@ $(python) -m ruff check $(python_files)
 ruff-format:  ; @tools/step $@ $(python) -m ruff format --check $(python_files)
 mypy:         ; @tools/step $@ $(python) -m mypy $(python_files)
 pyright:      ; @PYTHONPATH=$(CURDIR) tools/step $@ $(venv)/bin/pyright --pythonpath $(python) --ignoreexternal --verifytypes asyncsys_loop
 clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(c_files)
-clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) -- $(c_flags)
+clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) $(engine_sources) -- $(c_flags) $(python_include)
 shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck --exclude=SC1091 $(shell_files)
+kmod-lint:    ; @tools/step $@ $(MAKE) -C kmod lint
 generated:    ; @tools/step $@ sh -c '$(python) native/syscalls_table.py check && $(python) native/state_diagram.py --check'
 
 # ---- C tests: one behaviour per program, as built for users and under the sanitizers -----------------------------------
 
+python_include = -isystem $(shell $(python) -c 'import sysconfig; print(sysconfig.get_path("include"))')
 c_variants := plain thread address
 c_flags := -std=c11 -O2 -g -pthread -Wall -Wextra -Werror -Inative/include -Inative
 c_flags_plain :=
@@ -214,11 +236,15 @@ build/c/$(VARIANT)/tests/%: native/tests/%.c $(c_objects) $(filter %.h,$(c_files
 	@mkdir -p $(@D)
 	@$(CC) $(c_flags) $(c_flags_$(VARIANT)) -o $@ $< $(c_objects)
 
-# ---- pytest: one run per CPython, executor and base loop --------------------------------------------------------------
+# ---- pytest: on each executor, both base loops, with the fast path and all through the table; the CPythons take turns -----
 
 executors = $(shell $(python) -m asyncsys_loop --json | $(python) -c 'import json, sys; \
     print(*(name for name, found in json.load(sys.stdin)["executors"].items() if found["usable"]))')
-pytest_matrix = $(foreach v,$(versions),$(foreach e,$(executors),$(foreach b,uvloop asyncio,pytest-$(v)-$(e)-$(b))))
+turns = $(versions) $(versions) $(versions) $(versions)
+pytest_matrix = $(foreach e,$(executors),pytest-$(word 1,$(turns))-$(e)-uvloop-inline \
+    pytest-$(word 2,$(turns))-$(e)-asyncio-table pytest-$(word 3,$(turns))-$(e)-uvloop-table \
+    pytest-$(word 4,$(turns))-$(e)-asyncio-inline \
+    $(foreach v,$(wordlist 5,99,$(versions)),pytest-$(v)-$(e)-uvloop-inline))
 
 .PHONY: pytest_steps
 pytest_steps:
@@ -228,9 +254,43 @@ pytest_steps:
 
 pytest-%: words = $(subst -, ,$@)
 pytest-%:
-	@ASYNCSYS_EXECUTOR=$(word 3,$(words)) ASYNCSYS_BASE=$(word 4,$(words)) tools/step $@ \
+	@ASYNCSYS_EXECUTOR=$(word 3,$(words)) ASYNCSYS_BASE=$(word 4,$(words)) \
+	    ASYNCSYS_FAST_PATH=$(if $(filter inline,$(word 5,$(words))),1,0) tools/step $@ \
 	    timeout --kill-after=10 1800 build/venv-$(word 2,$(words))/bin/python -m pytest -q \
 	    -o cache_dir=build/pytest_cache/$@ $(if $(filter $@,$(BROWSER)),,-m "not browser")
+
+# ---- guests: the kernel module's C tests, the library's C tests on it, and pytest on it, for each kernel ----------------
+
+# Each kernel has one of the base loops; a guest without hardware virtualisation is ten to twenty times slower, so time
+# limits are longer there, and tests that only repeat themselves do it less often.
+guest_base_6.1 := uvloop
+guest_base_6.12 := asyncio
+guest_base_newest := uvloop
+guest_pytest = ASYNCSYS_EXECUTOR=kmod ASYNCSYS_BASE=$(guest_base_$*) ASYNCSYS_TIME_SCALE=10 PYTEST_TIMEOUT=600 \
+    ASYNCSYS_STRESS=20000 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis PYTHONPYCACHEPREFIX=$(PYTHONPYCACHEPREFIX) \
+    python -m pytest -q -o cache_dir=/tmp/cache -m "not browser and not model"
+kmod_tests := $(patsubst kmod/tests/%.c,build/kmod-tests/%,$(filter-out %/fuzz_%,$(wildcard kmod/tests/*.c)))
+native_tests := $(patsubst native/tests/%.c,build/c/plain/tests/%,$(c_tests))
+fuzzers := build/kmod-tests/fuzz_ioctl build/kmod-tests/fuzz_slots
+
+.PHONY: ready_guests guest_steps
+ready_guests:
+	@$(if $(KERNELS),kmod/vm/vm fetch tools checkpatch $(KERNELS) || { \
+	    echo "There are no guests for the kernel module: make test tests the rest" >&2; exit 1; })
+	@$(if $(KERNELS),$(MAKE) -C kmod tests && $(MAKE) VARIANT=plain $(native_tests))
+
+guest_steps: $(KERNELS:%=kmod-pytest-%) $(KERNELS:%=kmod-c-%)
+	@true
+
+kmod-pytest-%:
+	@tools/step $@ kmod/vm/vm run --timeout 3000 --venv $(venv) $* '$(guest_pytest)'
+
+kmod-c-%:
+	@tools/step $@ kmod/vm/vm run --timeout 3000 $* 'tools/c-tests $(kmod_tests) && \
+	    ASYNCSYS_EXECUTOR=kmod tools/c-tests $(native_tests)'
+
+kmod-fuzz-%:
+	@tools/step $@ kmod/vm/vm run --timeout 3000 $* 'tools/c-tests $(fuzzers)'
 
 # ---- what a user installs: the sdist, in an empty environment ----------------------------------------------------------
 

@@ -56,7 +56,7 @@ static void at_the_end(struct async_syscall_init *init)
 
 static void closed_eventfd(struct async_syscall_init *init)
 {
-	init->event_fd = -1;
+	init->event_fd = 1 << 20;
 }
 
 static void no_eventfd(struct async_syscall_init *init)

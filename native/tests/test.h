@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test.h - what the C tests share. A test is a program: it leaves main() with 0, or a check ends it.
+ * ASYNCSYS_EXECUTOR chooses who runs the calls (threads).
  *
  * Nothing here asserts how long something took. What waits, waits without end but for HANG: a
  * minute in which nothing at all happened is a request or a notification that was lost.
@@ -111,9 +112,11 @@ struct owner {
 static inline struct owner open_owner(uint32_t slots, uint32_t max_workers, uint32_t idle)
 {
 	struct owner owner = {.slots = slots};
+	const char *executor = getenv("ASYNCSYS_EXECUTOR"); // NOLINT(concurrency-mt-unsafe)
 	int error = 1;
 
-	owner.table = async_syscall_open("threads", slots, max_workers, idle, &error);
+	owner.table = async_syscall_open(executor == NULL ? "threads" : executor, slots, max_workers,
+	                                 idle, &error);
 	if (owner.table == NULL)
 		fail_test(__FILE__, __LINE__, "async_syscall_open: %s", strerrorname_np(-error));
 	CHECK_EQUAL(error, 0);
