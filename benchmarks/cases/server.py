@@ -57,7 +57,13 @@ def _command(name: str, data: Data, port: int, scratch: Path) -> list[str]:
         return [*python, "benchmarks.peers.aiohttp_static", data.served, str(port), base]
     if name == "Starlette":
         return [*python, "benchmarks.peers.starlette_static", data.served, str(port)]
+    import asyncsys_loop  # noqa: PLC0415  (not for the servers of others)
+
     executor = name.split()[1].rstrip(",")
+    try:
+        asyncsys_loop.new_event_loop(base="asyncio", executor=executor).close()
+    except RuntimeError as reason:
+        raise Unavailable(str(reason)) from None
     base = "asyncio" if name.endswith("asyncio") else "uvloop"
     options = ["--no-access-log", "--executor", executor, "--base", base, "--port", str(port)]
     options += ["--stats-file", str(scratch / "stats.json")]
