@@ -27,19 +27,19 @@ def _load(name: str, path: str) -> Any:
     return module
 
 
-_engine: Any = _load("_asyncsys_engine", _asyncsys_loop.__file__)
+engine: Any = _load("_asyncsys_engine", _asyncsys_loop.__file__)
 
 ffi: Any = _asyncsys_loop.ffi
 lib: Any = _asyncsys_loop.lib
-Call: Any = _engine.Call
-EngineBase: Any = _engine.EngineBase
-Operation: Any = _engine.Operation
-running_engine: Any = _engine.running_engine
-set_look_up: Any = _engine.set_look_up
-set_running: Any = _engine.set_running
-directory_entries: Any = _engine.directory_entries
-directory_names: Any = _engine.directory_names
-stat_result: Any = _engine.stat_result
+Call: Any = engine.Call
+EngineBase: Any = engine.EngineBase
+Operation: Any = engine.Operation
+running_engine: Any = engine.running_engine
+set_look_up: Any = engine.set_look_up
+set_running: Any = engine.set_running
+directory_entries: Any = engine.directory_entries
+directory_names: Any = engine.directory_names
+stat_result: Any = engine.stat_result
 
 __all__ = [
     "Call",
@@ -47,6 +47,7 @@ __all__ = [
     "Operation",
     "directory_entries",
     "directory_names",
+    "engine",
     "ffi",
     "lib",
     "running_engine",

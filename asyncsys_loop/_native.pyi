@@ -7,6 +7,7 @@ _Result = TypeVar("_Result")
 
 ffi: Any
 lib: Any
+engine: Any  # the module _asyncsys_engine, for its constants
 
 class Call(Generic[_Result]):
     # One system call: await it. native/engine/call.c

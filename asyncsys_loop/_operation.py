@@ -79,31 +79,34 @@ _EMPTY: Final = convert.readable(b"\0")
 _EMPTY_ADDRESS: Final = convert.address(_EMPTY)
 
 
-# As native/engine/engine.h has them: enum result and enum inline_way.
-BYTES: Final = 3
-STRUCT: Final = 4
+# What an operation gives, and how a call can be answered inline: native/engine/engine.h.
 FILE: Final = bytes | int  # the whole of a file, or its descriptor
-RESULTS: Final[dict[Any, int]] = {int: 1, None: 2, bytes: BYTES, os.stat_result: 5, FILE: 6}
-NEVER_BLOCKS: Final = 1
-OTHER: Final = "other"  # a kind that only Python converts
-WAYS: Final = {
-    "read": 2,
-    "pread64": 3,
-    "write": 4,
-    "pwrite64": 5,
-    "openat": 6,
-    "statx": 7,
-    "close": 8,
-    "openat2": 9,
-    "read_file": 10,
+RESULTS: Final[dict[Any, int]] = {
+    int: native.engine.RESULT_INT,
+    None: native.engine.RESULT_NONE,
+    bytes: native.engine.RESULT_BYTES,
+    os.stat_result: native.engine.RESULT_STAT,
+    FILE: native.engine.RESULT_FILE,
 }
+WAYS: Final[dict[str, int]] = {
+    "read": native.engine.INLINE_READ,
+    "pread64": native.engine.INLINE_PREAD,
+    "write": native.engine.INLINE_WRITE,
+    "pwrite64": native.engine.INLINE_PWRITE,
+    "openat": native.engine.INLINE_OPENAT,
+    "statx": native.engine.INLINE_STATX,
+    "close": native.engine.INLINE_CLOSE,
+    "openat2": native.engine.INLINE_OPENAT2,
+    "read_file": native.engine.INLINE_READ_FILE,
+}
+OTHER: Final = "other"  # a kind that only Python converts
 
 # Not system calls, but several of them in one trip: native/compound.h.
 COMPOUNDS: Final = {
     "list_directory": lib.COMPOUND_LIST_DIRECTORY,
     "read_file": lib.COMPOUND_READ_FILE,
 }
-OPENED: Final = 2**32  # what read_file returns with a descriptor
+OPENED: Final[int] = native.engine.COMPOUND_OPENED  # and the descriptor: what read_file may return
 
 
 class _Prepared:
@@ -208,16 +211,31 @@ class Operation(Generic[_Result]):
     ) -> None:
         self.name = name
         self.function = function or name
-        self.kinds = [tuple(word.partition(":")[::2]) for word in arguments.split()]
-        event, *positions = audit.split()[:1], *audit.split()[1:]
-        self.event = event[0] if event else None
-        self.audited = [_audit_word(position) for position in positions]
+        self.arguments = arguments
+        self.audit = audit
         self.result = result
         self.must_run = must_run or name in {"close", "close_range"}
 
+    # All that follows from these is found when the call is first made, as there are many.
+
+    @cached_property
+    def kinds(self) -> list[tuple[str, ...]]:
+        """The kind of each argument, and what stands behind its colon."""
+        return [tuple(word.partition(":")[::2]) for word in self.arguments.split()]
+
+    @cached_property
+    def event(self) -> str | None:
+        """The audit event."""
+        return self.audit.partition(" ")[0] or None
+
+    @cached_property
+    def audited(self) -> list[tuple[str, Any]]:
+        """What hooks see of the event's arguments."""
+        return [_audit_word(word) for word in self.audit.split()[1:]]
+
     @cached_property
     def description(self) -> SyscallDescription:
-        """What is special about the call; looked up when it is first made, as there are many."""
+        """What is special about the call."""
         number = COMPOUNDS.get(self.name)
         if number is not None:
             return SyscallDescription(
@@ -372,15 +390,21 @@ class Operation(Generic[_Result]):
         )
         description = self.description
         result = RESULTS[self.result]
-        if result == BYTES and any(kind == "struct" for kind, _ in self.kinds):
-            result = STRUCT
+        if self.result is bytes and any(kind == "struct" for kind, _ in self.kinds):
+            result = native.engine.RESULT_STRUCT
         returns_fd = description.returns_fd
         if description.fd_argument >= 0:
             kind, value = kinds[description.fd_argument]
             returns_fd = value in description.fd_values
             if kind != "constant":
                 kinds = ((OTHER, 0),) * len(kinds)
-        way = WAYS.get(self.name, NEVER_BLOCKS if description.never_blocks else 0)
+        way = WAYS.get(self.name)
+        if way is None:
+            way = (
+                native.engine.INLINE_NEVER_BLOCKS
+                if description.never_blocks
+                else native.engine.INLINE_NOT
+            )
         return (
             description.number,
             kinds,

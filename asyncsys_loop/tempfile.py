@@ -28,7 +28,7 @@ from tempfile import TMP_MAX, gettempprefix, gettempprefixb
 from typing import TYPE_CHECKING, Any, AnyStr, Generic, TypeVar, overload
 
 from . import os as _aos
-from ._file_raw import AsyncFile as _AsyncFile
+from ._file_forwarding import ForwardingFile as _ForwardingFile
 from ._file_raw import Turn as _Turn
 from ._file_raw import settled as _settled
 from ._file_wrapped import WrappedFile as _WrappedFile
@@ -526,7 +526,7 @@ def NamedTemporaryFile(  # noqa: N802
     )
 
 
-class SpooledTemporaryFile(_Turn, _AsyncFile[AnyStr]):
+class SpooledTemporaryFile(_Turn, _ForwardingFile[AnyStr]):
     """A temporary file that is in memory until it is large. tempfile.SpooledTemporaryFile().
 
     It can be awaited, which does nothing, and entered.
@@ -661,11 +661,6 @@ class SpooledTemporaryFile(_Turn, _AsyncFile[AnyStr]):
         await self._in_turn(self._roll)
 
     @property
-    def closed(self) -> bool:
-        """Whether this is closed."""
-        return bool(self._file.closed)
-
-    @property
     def name(self) -> Any:
         """The descriptor of the real file, None in memory."""
         return self._file.name if self._rolled else None
@@ -717,63 +712,11 @@ class SpooledTemporaryFile(_Turn, _AsyncFile[AnyStr]):
         """Tell whether this has a position."""
         return self._file.seekable()
 
-    async def read(self, size: int | None = -1, /) -> AnyStr:
-        """Read `size` bytes or characters, fewer only at the end; all that follow by default."""
-        return await self._ask("read", size)  # type: ignore[no-any-return]
-
-    async def read1(self, size: int = -1, /) -> bytes:
-        """Read at most `size` bytes, by one system call at most."""
-        return await self._ask("read1", size)  # type: ignore[no-any-return]
-
-    async def readinto(self, buffer: Any, /) -> int:
-        """Fill a writable buffer, and return how many bytes it was."""
-        return await self._ask("readinto", buffer)  # type: ignore[no-any-return]
-
-    async def readinto1(self, buffer: Any, /) -> int:
-        """Read into a writable buffer, by one system call at most."""
-        return await self._ask("readinto1", buffer)  # type: ignore[no-any-return]
-
-    async def readline(self, size: int | None = -1, /) -> AnyStr:
-        """Read a line with its end, at most `size` of it; an empty one at the end of the file."""
-        return await self._ask("readline", size)  # type: ignore[no-any-return]
-
-    async def readlines(self, hint: int | None = -1, /) -> list[AnyStr]:
-        """Read lines until they have more than `hint` bytes or characters; all by default."""
-        return await self._ask("readlines", hint)  # type: ignore[no-any-return]
-
-    async def write(self, data: Any, /) -> int:
-        """Write all of `data`, and return its length."""
-        return await self._ask("write", data)  # type: ignore[no-any-return]
-
-    async def writelines(self, lines: Any, /) -> None:
-        """Write one after the other; ends of lines aren't added."""
-        await self._ask("writelines", lines)
-
-    async def flush(self) -> None:
-        """Hand what is buffered to the kernel."""
-        await self._ask("flush")
-
-    async def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Set the position, and return it."""
-        return await self._ask("seek", offset, whence)  # type: ignore[no-any-return]
-
-    async def tell(self) -> int:
-        """Return the position."""
-        return await self._ask("tell")  # type: ignore[no-any-return]
-
     async def truncate(self, size: int | None = None, /) -> int:
         """Make the file `size` bytes long; beyond max_size in a real file."""
         if size is not None and self._max_size and size > self._max_size:
             await self.rollover()
         return await self._ask("truncate", size)  # type: ignore[no-any-return]
-
-    async def detach(self) -> Any:
-        """Return what is below; this can't be used any more."""
-        return await self._ask("detach")
-
-    async def close(self) -> None:
-        """Close it; once it is closed, do nothing."""
-        await self._ask("close")
 
 
 # Directories

@@ -263,13 +263,6 @@ int32_t async_syscall_submit(struct async_syscall_table *table, uint32_t num, in
 	return (int32_t)slot;
 }
 
-int32_t async_syscall_submit_memory(struct async_syscall_table *table, uint32_t num, int64_t arg0,
-                                    const void *arg1, int64_t arg2, int64_t arg3, int64_t arg4,
-                                    int64_t arg5)
-{
-	return async_syscall_submit(table, num, arg0, (intptr_t)arg1, arg2, arg3, arg4, arg5);
-}
-
 int async_syscall_ring(struct async_syscall_table *table)
 {
 	int rung;

@@ -58,11 +58,6 @@ int async_syscall_event_fd(const struct async_syscall_table *table);
 int32_t async_syscall_submit(struct async_syscall_table *table, uint32_t num, int64_t arg0,
                              int64_t arg1, int64_t arg2, int64_t arg3, int64_t arg4, int64_t arg5);
 
-/* The same, for a call whose second argument is a pointer: read, openat and most others. */
-int32_t async_syscall_submit_memory(struct async_syscall_table *table, uint32_t num, int64_t arg0,
-                                    const void *arg1, int64_t arg2, int64_t arg3, int64_t arg4,
-                                    int64_t arg5);
-
 /*
  * One doorbell for all that was submitted. Returns 0, -EAGAIN if the system gives no thread, -ECHILD in a
  * forked child, or -EBADF where table is NULL.

@@ -12,6 +12,31 @@ static struct PyModuleDef definition = {
     .m_size = -1,
 };
 
+/* What _operation.py says to operation.c, by the names that engine.h and compound.h give it. */
+static int add_constants(PyObject *module)
+{
+	return PyModule_AddIntMacro(module, RESULT_INT) < 0 ||
+	               PyModule_AddIntMacro(module, RESULT_NONE) < 0 ||
+	               PyModule_AddIntMacro(module, RESULT_BYTES) < 0 ||
+	               PyModule_AddIntMacro(module, RESULT_STRUCT) < 0 ||
+	               PyModule_AddIntMacro(module, RESULT_STAT) < 0 ||
+	               PyModule_AddIntMacro(module, RESULT_FILE) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_NOT) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_NEVER_BLOCKS) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_READ) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_PREAD) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_WRITE) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_PWRITE) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_OPENAT) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_STATX) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_CLOSE) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_OPENAT2) < 0 ||
+	               PyModule_AddIntMacro(module, INLINE_READ_FILE) < 0 ||
+	               PyModule_AddIntMacro(module, COMPOUND_OPENED) < 0
+	           ? -1
+			   : 0;
+}
+
 /* CPython finds it by its name. */
 PyMODINIT_FUNC PyInit__asyncsys_engine(void); /* NOLINT(misc-use-internal-linkage) */
 
@@ -21,8 +46,9 @@ PyMODINIT_FUNC PyInit__asyncsys_engine(void)
 
 	if (module == NULL)
 		return NULL;
-	if (call_init(module) < 0 || engine_init(module) < 0 || operation_init(module) < 0 ||
-	    status_init(module) < 0 || directory_init(module) < 0 || inline_init() < 0) {
+	if (add_constants(module) < 0 || call_init(module) < 0 || engine_init(module) < 0 ||
+	    operation_init(module) < 0 || status_init(module) < 0 || directory_init(module) < 0 ||
+	    inline_init() < 0) {
 		Py_DECREF(module);
 		return NULL;
 	}

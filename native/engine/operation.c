@@ -377,12 +377,13 @@ failed:
 static PyObject *operation_call(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
 	struct operation *operation = (struct operation *)self;
-	struct engine *engine = engine_running();
+	struct engine *engine;
 	PyObject *shown[MOST_KINDS];
 	struct call *call;
 
 	if (!operation->defined && define(operation) < 0)
 		return NULL;
+	engine = engine_running();
 	if (engine == NULL || count != operation->given) {
 		PyErr_Clear();
 		return go_slowly(operation, arguments, count);
