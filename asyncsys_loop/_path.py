@@ -918,7 +918,7 @@ class _Glob:
         self.matches = [
             None if part in {"*", "**"} else _compiled(part, self.flags) for part in self.parts
         ]
-        # Only two "**" can come to a state in two ways.
+        # Only two "**" can come to a state in two ways. What is found has an index past the parts.
         self.seen: set[tuple[str, int]] | None = set() if self.parts.count("**") > 1 else None
 
     async def select(self, root: str) -> AsyncIterator[str]:
@@ -955,7 +955,7 @@ class _Glob:
             if part == "**":
                 if index + 1 == len(parts):
                     if exists or await _exists(path):
-                        found.append(path)
+                        self._find(path, found)
                 elif not self._is_combined(index):
                     self.stack.append((path, index + 1, exists))
                 directories.append((path, index))
@@ -969,7 +969,14 @@ class _Glob:
                 path, exists = os.path.join(path, part), False
             index += 1
         if exists or await _exists(path):
-            found.append(path)
+            self._find(path, found)
+
+    def _find(self, path: str, found: list[str]) -> None:
+        if self.seen is not None:
+            if (path, len(self.parts)) in self.seen:
+                return
+            self.seen.add((path, len(self.parts)))
+        found.append(path)
 
     async def _read(self, path: str, index: int) -> list[str]:
         """Read a directory for the part at `index`; return what is found, and stack what isn't."""
@@ -990,9 +997,9 @@ class _Glob:
                 if is_directory:
                     self.stack.append((child, index, True))
                 if matched and (combined or (is_last and not is_directory)):
-                    found.append(child)
+                    self._find(child, found)
             elif matched and is_last:
-                found.append(child)
+                self._find(child, found)
             elif matched and await _is_directory(entry, True):
                 self.stack.append((child, index + 1, True))
         return found

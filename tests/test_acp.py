@@ -260,7 +260,7 @@ def whole(src: Path, dst: Path) -> int:
 @pytest.mark.parametrize("after", [0, 1, 50, 500, 900])
 async def test_cancelled_in_the_middle(tmp_path: Path, after: int) -> None:
     # The fixture nothing_left looks for descriptors and exec threads.
-    many_files(tmp_path / "src", 1000)
+    await asyncio.to_thread(many_files, tmp_path / "src", 1000)
     (tmp_path / "src" / "large").write_bytes(os.urandom(20_000_000))
     finished = 0
 
@@ -277,7 +277,7 @@ async def test_cancelled_in_the_middle(tmp_path: Path, after: int) -> None:
     task = asyncio.create_task(copy.run([(str(tmp_path / "src"), str(tmp_path / "dst"))]))
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert whole(tmp_path / "src", tmp_path / "dst") <= after + 100
+    assert await asyncio.to_thread(whole, tmp_path / "src", tmp_path / "dst") <= after + 100
 
 
 async def test_a_large_file_that_is_cancelled_has_no_name(tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ async def test_a_large_file_that_is_cancelled_has_no_name(tmp_path: Path) -> Non
 
 
 async def test_ctrl_c(tmp_path: Path) -> None:
-    many_files(tmp_path / "src", 4000)
+    await asyncio.to_thread(many_files, tmp_path / "src", 4000)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "examples.acp", "-j", "4", tmp_path / "src", tmp_path / "dst"),
         cwd=ROOT,
@@ -307,7 +307,7 @@ async def test_ctrl_c(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = await process.communicate()
     assert (process.returncode, errors) == (130, b"acp: stopped; what has a name is complete\n")
-    assert whole(tmp_path / "src", tmp_path / "dst") < 4000
+    assert await asyncio.to_thread(whole, tmp_path / "src", tmp_path / "dst") < 4000
 
 
 # Somebody else

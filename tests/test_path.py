@@ -395,6 +395,11 @@ async def test_open(tmp_path: Path) -> None:
 # Directories
 
 
+def found_before_3_12(path: str, pattern: str) -> bool:
+    last = pattern.rstrip("/").rpartition("/")[2]
+    return os.path.exists(path) or any(character in last for character in "*?[")
+
+
 @settings(
     max_examples=100,
     deadline=None,
@@ -432,6 +437,10 @@ def test_glob(
         with working_directory(base):
             theirs = await outcome_of(Path(start), method, (pattern,), options)
             ours = await outcome_of(APath(start), method, (pattern,), options)
+            if sys.version_info < (3, 12) and ours[0] == "returned":
+                # It followed a link that a part without wildcards names: one that leads nowhere
+                # wasn't found.
+                ours = ("returned", [path for path in ours[1] if found_before_3_12(path, pattern)])
         if theirs[0] == "returned":
             # Each once; pathlib may find one in two ways.
             theirs = ("returned", sorted({*theirs[1]}))
@@ -469,6 +478,9 @@ async def test_glob_finds_each_once(tmp_path: Path) -> None:
     make(tmp_path / "t", {"a": {"a": {"a": {"b": b""}}}})
     found = [str(p.relative_to(tmp_path)) async for p in APath(tmp_path).glob("**/a/**/b")]
     assert found == ["t/a/a/a/b"]
+    make(tmp_path / "u", {"a": {"a": "."}})  # by the last "**" and as what "*" matched
+    found = [str(p.relative_to(tmp_path)) async for p in APath(tmp_path).glob("u/**/*/**")]
+    assert sorted(found) == ["u/a", "u/a/a", "u/a/a/a"]
 
 
 async def test_glob_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
