@@ -47,7 +47,7 @@ from errno import EAGAIN, EBUSY, EINVAL, ENOENT
 from typing import TYPE_CHECKING, Any, Final
 
 from ._native import EngineBase, ffi, lib
-from ._readiness import Readiness
+from ._readiness import CALL, Readiness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -258,6 +258,21 @@ class Engine(EngineBase):
             self._loop.call_exception_handler(
                 {"message": "undoing a cancelled system call failed", "exception": error}
             )
+
+    async def _give_way(self, call: Call[Any]) -> Any:
+        """Let the rest of the loop have its turn, and only then read or write.
+
+        A read of a pipe that was answered before would have taken what a cancelled caller never
+        gets.
+        """
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            call.close()  # the traceback would keep the caller's buffer
+            raise
+        if self._closed:
+            raise self._unusable()
+        return await (call if call.retry() == CALL else self._when_ready(call))
 
     async def _when_ready(self, call: Call[Any]) -> Any:
         """Await a read or write whose descriptor wasn't ready."""

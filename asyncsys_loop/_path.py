@@ -473,7 +473,7 @@ class Path(pathlib.PurePosixPath):
             error.filename = str(self)
             raise
         finally:
-            os.close(fd)  # nothing was written, so it doesn't block
+            await aos.close(fd)
 
     async def read_text(
         self, encoding: str | None = None, errors: str | None = None, newline: str | None = None

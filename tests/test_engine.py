@@ -465,3 +465,61 @@ async def test_call_that_computes_does_not_starve_others() -> None:
     assert not long.done()
     await long
     os.close(random)
+
+
+# A loop that fails
+
+
+class FailingLoop(asyncio.SelectorEventLoop):
+    """Its call_soon() has no memory for what is named in `failing`, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing = ""
+        self.reported: list[Any] = []
+        self.set_exception_handler(lambda _loop, context: self.reported.append(context))
+
+    def call_soon(self, callback: Any, *args: Any, **options: Any) -> Any:
+        if self.failing and getattr(callback, "__name__", "") == self.failing:
+            self.failing = ""
+            raise MemoryError("call_soon")
+        return super().call_soon(callback, *args, **options)
+
+
+def test_a_request_that_could_not_be_announced_was_not_made() -> None:
+    async def main(loop: FailingLoop) -> None:
+        asyncsys_loop.attach()
+        reader, writer = os.pipe()
+        buffer = bytearray(100)
+        os.write(writer, b"data")
+        loop.failing = "_ring"
+        with pytest.raises(MemoryError):
+            await syscall("read", reader, buffer, 100)
+        assert stats().in_flight == 0
+        buffer.extend(b"nobody has it")
+        assert await syscall("read", reader, buffer, 100) == 4
+        os.close(reader)
+        os.close(writer)
+
+    loop = FailingLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(main(loop))
+    assert not loop.failing
+
+
+def test_completions_are_noticed_after_an_error() -> None:
+    async def main(loop: FailingLoop) -> None:
+        asyncsys_loop.attach()
+        for _ in range(20):
+            loop.failing = "_look"
+            async with stuck(2) as calls:
+                await asyncio.gather(*(syscall("getppid") for _ in range(50)))
+                for call in calls:
+                    call.let_go()
+                await asyncio.gather(*(call.call for call in calls))
+
+    loop = FailingLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(main(loop))
+    assert loop.reported
+    assert all(isinstance(context["exception"], MemoryError) for context in loop.reported)

@@ -17,7 +17,7 @@ import asyncsys_loop
 from asyncsys_loop import os as twins
 from asyncsys_loop import stats, syscall
 
-from .support import PAGE, claimed, descriptors, until
+from .support import PAGE, bytes_in, claimed, descriptors, until
 
 pytestmark = pytest.mark.loop(fast_path=True)
 
@@ -232,6 +232,12 @@ async def test_direct_reads_wait_for_the_disk(path: Path) -> None:
     os.close(fd)
 
 
+async def test_flags_of_statx_are_the_kernels_to_judge(path: Path) -> None:
+    for flags in (0x40000000, 0x6000):
+        with pytest.raises(OSError, match="Invalid argument"):
+            await twins.statx(path, 0x7FF, flags=flags)
+
+
 async def test_openat2(path: Path) -> None:
     beneath = twins.RESOLVE_BENEATH
     root = os.open(path.parent, os.O_PATH)
@@ -355,6 +361,57 @@ async def test_cancelled_while_it_gives_way(path: Path) -> None:
     assert cancelled >= 2
     assert stats().submitted == 0
     assert descriptors() == before
+
+
+async def test_a_read_that_is_cancelled_as_it_gives_way_has_taken_nothing() -> None:
+    reader, writer = os.pipe()
+    data = os.urandom(300)
+    os.write(writer, data)
+    received = b""
+    cancelled = 0
+    while len(received) < 200:
+        task = asyncio.create_task(twins.read(reader, 1))
+        await asyncio.sleep(0)
+        if task.done():
+            received += task.result()
+        else:
+            task.cancel()
+            cancelled += 1
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            received += await twins.read(reader, 1)
+    assert cancelled >= 2
+    assert stats().submitted == 0
+    assert received + os.read(reader, 1000) == data
+    for _ in range(200):
+        task = asyncio.create_task(twins.write(writer, b"x"))
+        await asyncio.sleep(0)
+        written = task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        assert os.read(reader, 2) if written else bytes_in(reader) == 0
+    os.close(reader)
+    os.close(writer)
+
+
+async def test_all_that_is_copied_counts(directory: Path) -> None:
+    ticks = 0
+
+    async def count_ticks() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    (directory / "long").write_bytes(bytes(60_000))
+    path = asyncsys_loop.Path(directory / "long")
+    counting = asyncio.create_task(count_ticks())
+    await asyncio.sleep(0)
+    for _ in range(100):
+        await path.read_bytes()
+    assert stats().submitted == 0
+    assert ticks >= 5  # as for reads of as many bytes
+    counting.cancel()
 
 
 # How it is chosen

@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import struct
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -185,6 +186,47 @@ async def test_all_that_can_be_waited_for(kind: str, tmp_path: Path, fast: bool)
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert stats().waiting == 0
+
+
+def two_messages(kind: str, stack: ExitStack) -> tuple[int, bytes, bytes]:
+    """A descriptor from which two messages can be read, each by a read of its own."""
+    match kind:
+        case "datagram" | "seqpacket" | "long datagram":
+            which = socket.SOCK_SEQPACKET if kind == "seqpacket" else socket.SOCK_DGRAM
+            ours, theirs = (stack.enter_context(end) for end in socket.socketpair(type=which))
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 212992)  # and as much again
+            first = b"one" * (100_000 if kind == "long datagram" else 1)
+            theirs.send(first)
+            if kind != "long datagram":
+                theirs.send(b"two")
+                return ours.fileno(), first, b"two"
+            theirs.close()
+            return ours.fileno(), first, b""
+        case "packets":
+            reader, writer = os.pipe2(os.O_DIRECT)
+            for end in (reader, writer):
+                stack.callback(os.close, end)
+            os.write(writer, b"one")
+            os.write(writer, b"two")
+            return reader, b"one", b"two"
+        case _:
+            fd = os.eventfd(2, os.EFD_SEMAPHORE)
+            stack.callback(os.close, fd)
+            unit = (1).to_bytes(8, sys.byteorder)
+            return fd, unit, unit
+
+
+@pytest.mark.parametrize("kind", ["datagram", "seqpacket", "long datagram", "packets", "semaphore"])
+@fast_or_not
+async def test_a_read_takes_one_message(kind: str, fast: bool) -> None:
+    del fast  # an option of the loop
+    with ExitStack() as stack:
+        fd, first, second = two_messages(kind, stack)
+        assert await twins.read(fd, 2**19) == first
+        if second:
+            buffer = bytearray(2**19)
+            assert await twins.readinto(fd, buffer) == len(second)
+            assert buffer.startswith(second)
 
 
 async def test_two_readers_of_one_pipe(pipe: tuple[int, int]) -> None:

@@ -110,6 +110,22 @@ static void undo(struct call *call)
 	}
 }
 
+/* How many bytes an inline answer has moved. */
+static int64_t copied(const struct call *call)
+{
+	switch (call->way) {
+	case INLINE_READ:
+	case INLINE_PREAD:
+	case INLINE_WRITE:
+	case INLINE_PWRITE:
+		return call->ret > 0 ? call->ret : 0;
+	case INLINE_READ_FILE:
+		return call->ret > 0 && call->ret < COMPOUND_OPENED ? call->ret : 0;
+	default:
+		return 0;
+	}
+}
+
 enum inline_answer call_try(struct call *call)
 {
 	struct engine *engine = call->engine;
@@ -129,7 +145,7 @@ enum inline_answer call_try(struct call *call)
 		call->ret = ret < 0 ? ret : ret + call->done;
 		release_buffer(call);
 		engine->answered_inline++;
-		engine->budget -= 1 + (int32_t)(call->done / BUDGET_BYTES);
+		engine->budget -= 1 + (int32_t)(copied(call) / BUDGET_BYTES);
 	}
 	return answer;
 }
@@ -228,7 +244,8 @@ static PyObject *take_result(struct call *call)
 static PySendResult start(struct call *call, PyObject **value)
 {
 	if (call->state == CALL_ANSWERED) {
-		if (call->engine->budget <= 0) {
+		/* A read or write at the file's own position gave way before it was made: operation.c. */
+		if (call->engine->budget <= 0 && call->way != INLINE_READ && call->way != INLINE_WRITE) {
 			if (!call->yielded) {
 				call->yielded = true;
 				*value = Py_NewRef(Py_None);
@@ -435,10 +452,16 @@ static PyObject *call_undo(PyObject *self, PyObject *Py_UNUSED(ignored))
 	Py_RETURN_NONE;
 }
 
-/* 0: wait until it is ready; 1: await it; 2: write PIPE_BUF bytes of it */
+/*
+ * 0: wait until it is ready; 1: await it; 2: write PIPE_BUF bytes of it. Who tries again has given way
+ * to the rest of the loop.
+ */
 static PyObject *call_retry(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-	enum inline_answer answer = call_try((struct call *)self);
+	enum inline_answer answer;
+
+	((struct call *)self)->engine->budget = INLINE_BUDGET;
+	answer = call_try((struct call *)self);
 
 	return PyLong_FromLong(answer == ANSWER_WAIT ? 0 : answer == ANSWER_PIECE ? 2 : 1);
 }

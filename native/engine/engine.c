@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <structmember.h>
+#include <sys/eventfd.h>
 
 PyTypeObject *engine_type;
 _Thread_local struct engine *running_engine;
@@ -111,32 +112,37 @@ int engine_submit(struct engine *engine, struct call *call)
 	PyObject_GC_Track(call);
 	if (engine->table == NULL)
 		return unusable(engine);
-	if (engine->queue_head == NULL)
+	if (engine->queue_head == NULL) {
+		/* First: once the request is written, nothing may go wrong that would give up its memory. */
+		if (schedule_ring(engine) < 0)
+			return -1;
 		slot = submit(engine, call);
+	}
+	/* The queue is fed when a slot is free; then the doorbell is rung for it. */
 	if (slot == -EAGAIN && !async_syscall_is_forked(engine->table))
 		append(engine, call);
 	else if (slot == -ENOMEM)
 		PyErr_NoMemory();
 	else if (slot < 0)
 		unusable(engine);
-	if (PyErr_Occurred())
-		return -1;
-	/* The queue is fed when a slot is free; then the doorbell is rung for it. */
-	return slot >= 0 ? schedule_ring(engine) : 0;
+	return PyErr_Occurred() ? -1 : 0;
 }
 
 static int feed(struct engine *engine)
 {
 	while (engine->queue_head != NULL) {
 		struct call *call = engine->queue_head;
-
-		int32_t slot = submit(engine, call);
+		int32_t slot;
 		int status = 0;
 
+		if (schedule_ring(engine) < 0)
+			return -1;
+		slot = submit(engine, call);
 		if (slot < 0 && slot != -ENOMEM)
 			return 0;
 		unqueue(engine, call);
-		status = slot < 0 ? call_end(call, slot) : schedule_ring(engine);
+		if (slot < 0)
+			status = call_end(call, slot);
 		Py_DECREF((PyObject *)call);
 		if (status < 0)
 			return -1;
@@ -173,9 +179,18 @@ static struct call *take_slot(struct engine *engine, uint32_t i)
 	return call;
 }
 
+/* The first error is told when all is done; the others are, at once. */
+static void keep_error(PyObject *error[3], PyObject *about)
+{
+	if (error[0] == NULL)
+		PyErr_Fetch(&error[0], &error[1], &error[2]);
+	else
+		PyErr_WriteUnraisable(about);
+}
+
 static PyObject *take(struct engine *engine, int notified)
 {
-	bool failed = false;
+	PyObject *error[3] = {NULL, NULL, NULL};
 	uint32_t count;
 	int64_t again;
 
@@ -183,24 +198,30 @@ static PyObject *take(struct engine *engine, int notified)
 		Py_RETURN_NONE;
 	count = reap(engine, notified);
 	again = engine->reaped[0];
+	/* Each gets its result, whatever goes wrong with another. */
 	for (uint32_t i = 0; i < count; i++) {
 		struct call *call = take_slot(engine, i);
 
-		/* Each gets its result, whatever goes wrong with another; the first error is told. */
-		if (call_end(call, engine->reaped[2 + 2 * i]) < 0) {
-			if (failed)
-				PyErr_WriteUnraisable((PyObject *)call);
-			failed = true;
-		}
+		if (call_end(call, engine->reaped[2 + 2 * i]) < 0)
+			keep_error(error, (PyObject *)call);
 		Py_DECREF((PyObject *)call);
 	}
-	if (failed)
-		return NULL;
 	if (engine->queue_head != NULL && feed(engine) < 0)
-		return NULL;
-	if (again != 0)
-		return PyObject_CallFunctionObjArgs(engine->call_soon, engine->look, NULL);
-	Py_RETURN_NONE;
+		keep_error(error, (PyObject *)engine);
+	if (again != 0) {
+		/* The executor was told that we look again: nobody else would tell us. */
+		PyObject *handle = PyObject_CallFunctionObjArgs(engine->call_soon, engine->look, NULL);
+
+		if (handle == NULL) {
+			keep_error(error, (PyObject *)engine);
+			eventfd_write(async_syscall_event_fd(engine->table), 1);
+		}
+		Py_XDECREF(handle);
+	}
+	if (error[0] == NULL)
+		Py_RETURN_NONE;
+	PyErr_Restore(error[0], error[1], error[2]);
+	return NULL;
 }
 
 static PyObject *engine_on_notified(PyObject *self, PyObject *Py_UNUSED(ignored))
@@ -220,18 +241,22 @@ static PyObject *engine_look(PyObject *self, PyObject *Py_UNUSED(ignored))
 static PyObject *engine_reap(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
 	struct engine *engine = (struct engine *)self;
-	uint32_t count = reap(engine, 0);
-	PyObject *list = PyList_New(count);
+	PyObject *list = PyList_New(0);
+	uint32_t count;
 
 	if (list == NULL)
 		return NULL;
+	count = reap(engine, 0);
 	for (uint32_t i = 0; i < count; i++) {
 		struct call *call = take_slot(engine, i);
 
 		call->slot = -1;
 		call->state = CALL_ENDED;
 		call->ret = engine->reaped[2 + 2 * i];
-		PyList_SetItem(list, i, (PyObject *)call);
+		/* One that doesn't get into the list is undone as it goes. */
+		if (PyList_Append(list, (PyObject *)call) < 0)
+			PyErr_WriteUnraisable(self);
+		Py_DECREF((PyObject *)call);
 	}
 	if (feed(engine) < 0) {
 		Py_DECREF(list);

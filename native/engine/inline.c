@@ -229,7 +229,11 @@ static bool answer_read_file(const int64_t words[6], int64_t *ret)
 		*ret = -errno;
 		return is_answer(errno);
 	}
-	if (fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
+	if (fstat(fd, &status) != 0) {
+		close(fd);
+		return false;
+	}
+	if (S_ISDIR(status.st_mode)) {
 		close(fd);
 		*ret = -EISDIR;
 		return true;
@@ -256,6 +260,9 @@ static bool answer_read_file(const int64_t words[6], int64_t *ret)
 	return true;
 }
 
+/* AT_STATX_FORCE_SYNC isn't among them: it asks a server. */
+#define STATX_FLAGS (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC)
+
 static bool answer_statx(const int64_t words[6], int64_t *ret)
 {
 	const char *path = (const char *)(uintptr_t)words[1];
@@ -263,7 +270,8 @@ static bool answer_statx(const int64_t words[6], int64_t *ret)
 	uint32_t mask = (uint32_t)words[3];
 	int fd;
 
-	if ((words[2] & AT_STATX_FORCE_SYNC) != 0)
+	/* Flags that the calls below don't pass on are the kernel's to judge. */
+	if ((words[2] & ~(int64_t)STATX_FLAGS) != 0)
 		return false;
 	if ((words[2] & AT_EMPTY_PATH) != 0) {
 		if (path[0] != 0)
@@ -377,15 +385,19 @@ static enum inline_answer answer_read(int64_t words[6], bool at_offset, int64_t 
 	/* NOWAIT doesn't keep a direct read from waiting for the disk. Only whole blocks are direct. */
 	if (length % 512 == 0 && is_direct(fd))
 		return ANSWER_NONE;
+	/* A message is taken as a whole: what a shorter read leaves of it is lost. */
+	if (length > most && !at_offset && !is_file(fd))
+		most = length;
 	while (*done < most) {
+		int64_t asked = most - *done;
 		ssize_t count;
 
 		if (most >= WITHOUT_GIL) {
-			Py_BEGIN_ALLOW_THREADS count = read_nowait(
-			    fd, (void *)(uintptr_t)words[1], (size_t)(most - *done), at_offset ? words[3] : -1);
+			Py_BEGIN_ALLOW_THREADS count = read_nowait(fd, (void *)(uintptr_t)words[1],
+			                                           (size_t)asked, at_offset ? words[3] : -1);
 			Py_END_ALLOW_THREADS
 		} else {
-			count = read_nowait(fd, (void *)(uintptr_t)words[1], (size_t)(most - *done),
+			count = read_nowait(fd, (void *)(uintptr_t)words[1], (size_t)asked,
 			                    at_offset ? words[3] : -1);
 		}
 		if (count == 0) {
@@ -403,26 +415,43 @@ static enum inline_answer answer_read(int64_t words[6], bool at_offset, int64_t 
 		words[1] += count;
 		words[2] -= count;
 		words[3] += at_offset ? count : 0;
+		/* Of a pipe, socket, eventfd or terminal, what has come is the answer: one message, not two. */
+		if (count < asked && !at_offset && !is_file(fd))
+			break;
 	}
-	if (*done == length) {
+	if (*done == length || (*done != 0 && !at_offset && !is_file(fd))) {
 		*ret = 0;
 		return ANSWER_READY;
 	}
-	if (at_offset)
-		return ANSWER_NONE;
-	/* A pipe, socket or terminal: what has come is the answer. */
-	if (*done != 0 && *done < most && !is_file(fd)) {
-		*ret = 0;
-		return ANSWER_READY;
-	}
-	return *done == 0 ? may_block(words, false) : ANSWER_NONE;
+	return *done == 0 && !at_offset ? may_block(words, false) : ANSWER_NONE;
 }
 
 /*
  * ext4 has no buffered write that doesn't wait (Linux 6.18); xfs and btrfs do. Asking costs, so
- * after a refusal nobody asks for a while.
+ * after a refusal nobody asks for this descriptor for a while.
  */
-static uint32_t refused_writes;
+static struct {
+	int fd;
+	uint32_t writes; /* that don't ask */
+} refused[64];
+
+static bool may_ask(int fd)
+{
+	size_t at = (size_t)fd % (sizeof refused / sizeof refused[0]);
+
+	if (refused[at].fd != fd || refused[at].writes == 0)
+		return true;
+	refused[at].writes--;
+	return false;
+}
+
+static void refuse(int fd)
+{
+	size_t at = (size_t)fd % (sizeof refused / sizeof refused[0]);
+
+	refused[at].fd = fd;
+	refused[at].writes = 1024;
+}
 
 static enum inline_answer answer_write(int64_t words[6], bool at_offset, int64_t *done,
                                        int64_t *ret)
@@ -433,7 +462,7 @@ static enum inline_answer answer_write(int64_t words[6], bool at_offset, int64_t
 	if (words[2] == 0 || (at_offset && words[3] < 0)) /* as for reads: an empty datagram is one */
 		return ANSWER_NONE;
 	/* NOWAIT doesn't keep a write from waiting for the disk where each is to be on it. */
-	if (!no_nowait && words[2] <= MOST_INLINE && refused_writes == 0 &&
+	if (!no_nowait && words[2] <= MOST_INLINE && may_ask(fd) &&
 	    (fcntl(fd, F_GETFL) & (O_DIRECT | O_DSYNC)) == 0) {
 		ssize_t count = pwritev2(fd, &vector, 1, at_offset ? words[3] : -1, RWF_NOWAIT);
 
@@ -448,14 +477,12 @@ static enum inline_answer answer_write(int64_t words[6], bool at_offset, int64_t
 			words[3] += at_offset ? count : 0;
 		} else if (count < 0) {
 			if (errno == EOPNOTSUPP)
-				refused_writes = 1024;
+				refuse(fd);
 			else if (errno != EAGAIN && errno != ENOSYS && errno != EINTR && errno != EPERM) {
 				*ret = -errno;
 				return ANSWER_READY;
 			}
 		}
-	} else if (refused_writes != 0) {
-		refused_writes--;
 	}
 	return at_offset ? ANSWER_NONE : may_block(words, true);
 }

@@ -75,6 +75,7 @@ struct operation {
 
 static PyObject *audit;
 static PyObject *name_when_ready;
+static PyObject *name_give_way;
 static bool paths_are_utf8;
 
 static bool to_integer(PyObject *argument, int64_t least, int64_t most, int64_t *word)
@@ -374,6 +375,16 @@ failed:
 	return -1;
 }
 
+/* A coroutine of the engine that awaits the call when it is time. Takes the caller's reference. */
+static PyObject *become(struct call *call, PyObject *method)
+{
+	PyObject *coroutine =
+	    PyObject_CallMethodObjArgs((PyObject *)call->engine, method, (PyObject *)call, NULL);
+
+	Py_DECREF((PyObject *)call);
+	return coroutine;
+}
+
 static PyObject *operation_call(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
 	struct operation *operation = (struct operation *)self;
@@ -406,18 +417,22 @@ static PyObject *operation_call(PyObject *self, PyObject *const *arguments, Py_s
 	call->returns_fd = operation->returns_fd;
 	call->returns_fds = operation->returns_fds;
 	call->must_run = operation->must_run;
-	if (call->way != INLINE_NOT) {
-		enum inline_answer answer = call_try(call);
-
-		if (answer == ANSWER_WAIT || answer == ANSWER_PIECE) {
-			PyObject *waiting =
-			    PyObject_CallMethodObjArgs((PyObject *)engine, name_when_ready, call, NULL);
-
-			Py_DECREF((PyObject *)call);
-			return waiting;
-		}
+	if (call->way == INLINE_NOT)
+		return (PyObject *)call;
+	/*
+	 * What a read or write at the file's own position has moved can't be moved back: a coroutine that
+	 * has to give way does so before, lest it is cancelled with bytes in its hands.
+	 */
+	if (engine->budget <= 0 && engine->fast_path &&
+	    (call->way == INLINE_READ || call->way == INLINE_WRITE))
+		return become(call, name_give_way);
+	switch (call_try(call)) {
+	case ANSWER_WAIT:
+	case ANSWER_PIECE:
+		return become(call, name_when_ready);
+	default:
+		return (PyObject *)call;
 	}
-	return (PyObject *)call;
 }
 
 static PyObject *operation_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
@@ -485,8 +500,9 @@ int operation_init(PyObject *module)
 	paths_are_utf8 = PyUnicode_CompareWithASCIIString(encoding, "utf-8") == 0;
 	Py_DECREF(encoding);
 	name_when_ready = PyUnicode_InternFromString("_when_ready");
+	name_give_way = PyUnicode_InternFromString("_give_way");
 	type = PyType_FromSpec(&operation_spec);
-	if (type == NULL || name_when_ready == NULL)
+	if (type == NULL || name_when_ready == NULL || name_give_way == NULL)
 		return -1;
 	return PyModule_AddObjectRef(module, "Operation", type);
 }
