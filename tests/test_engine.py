@@ -1,6 +1,7 @@
 """Guarantees 1, 3, 4, 5: calls end once, buffers stay, the queue is fair, threads come and go."""
 
 import asyncio
+import contextvars
 import dataclasses
 import errno
 import gc
@@ -479,11 +480,13 @@ class FailingLoop(asyncio.SelectorEventLoop):
         self.reported: list[Any] = []
         self.set_exception_handler(lambda _loop, context: self.reported.append(context))
 
-    def call_soon(self, callback: Any, *args: Any, **options: Any) -> Any:
+    def call_soon(  # type: ignore[override]  # typeshed joins the types of both
+        self, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
         if self.failing and getattr(callback, "__name__", "") == self.failing:
             self.failing = ""
             raise MemoryError("call_soon")
-        return super().call_soon(callback, *args, **options)
+        return super().call_soon(callback, *args, context=context)
 
 
 def test_a_request_that_could_not_be_announced_was_not_made() -> None:

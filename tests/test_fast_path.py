@@ -384,11 +384,11 @@ async def test_a_read_that_is_cancelled_as_it_gives_way_has_taken_nothing() -> N
     assert stats().submitted == 0
     assert received + os.read(reader, 1000) == data
     for _ in range(200):
-        task = asyncio.create_task(twins.write(writer, b"x"))
+        writing = asyncio.create_task(twins.write(writer, b"x"))
         await asyncio.sleep(0)
-        written = task.done()
-        task.cancel()
-        await asyncio.wait([task])
+        written = writing.done()
+        writing.cancel()
+        await asyncio.wait([writing])
         assert os.read(reader, 2) if written else bytes_in(reader) == 0
     os.close(reader)
     os.close(writer)
