@@ -23,10 +23,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "atomics.h"
@@ -34,11 +36,28 @@
 #include "futex.h"
 
 /*
- * How often to look at an empty ring before sleeping. A PAUSE is 40 to 140 cycles, so this is
- * a few microseconds: about what a loop that has just been told of a completion needs to
- * come back with the next request. More would take the core that the loop itself needs.
+ * How long to look at an empty ring before sleeping. A loop that is awake comes back with the next
+ * request within a few microseconds of a completion, and for that it is always worth to stay: a sleep
+ * and a wake-up cost more. A loop that sleeps needs as long to wake up as this thread would, some tens
+ * of microseconds. Who stays for that finds a loop that from then on never sleeps either, and a call
+ * costs a fifth; but while the loop does something else with its time, it's a processor for nothing. So
+ * this is tried where the last sleep was short, and more and more rarely the more often it fails. Never
+ * by two threads, and never where there is one processor.
  */
-#define SPINS 64
+enum {
+	BRIEFLY = 64, /* pauses: one is 40 to 140 cycles */
+	LONG_NANOSECONDS = 30 * 1000,
+	SHORT_SLEEP_NANOSECONDS = 64 * 1000,
+	RAREST = 64, /* short sleeps until it is tried again */
+};
+
+/* One exec thread's experience with staying for longer. */
+struct patience {
+	bool possible; /* there is a processor for it */
+	bool slept_shortly;
+	uint32_t failures; /* in sequence: 1, 2, 4 ... RAREST */
+	uint32_t sleeps;   /* short ones since the last try */
+};
 
 enum { CLAIMED_NONE = -1, CLAIMED_END = -2 };
 
@@ -79,6 +98,15 @@ int64_t do_syscall(uint32_t num, const uint64_t arg[6])
 	long ret = syscall((long)num, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 
 	return ret == -1 ? -(int64_t)errno : ret;
+}
+
+uint32_t processors_allowed(void)
+{
+	cpu_set_t allowed;
+
+	/* EINVAL: there are more than the set has room for. */
+	return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (uint32_t)CPU_COUNT(&allowed)
+	                                                           : CPU_SETSIZE;
 }
 
 void exec_ring_doorbell(struct async_syscall_control *control)
@@ -231,13 +259,44 @@ static bool wait_for_token(struct async_syscall_control *control, const struct t
 	return true;
 }
 
-static bool appears_while_spinning(struct async_syscall_control *control)
+static int64_t nanoseconds(void)
 {
-	for (int i = 0; i < SPINS; i++) {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static bool appears_briefly(const struct async_syscall_control *control)
+{
+	for (int i = 0; i < BRIEFLY; i++) {
 		if (!ring_is_empty(control))
 			return true;
 		pause_briefly();
 	}
+	return false;
+}
+
+/* Whether a request comes while this thread stays awake. */
+static bool appears(struct async_syscall_control *control, struct patience *patience)
+{
+	int64_t end;
+
+	if (appears_briefly(control))
+		return true;
+	if (!patience->possible || !patience->slept_shortly ||
+	    ++patience->sleeps < patience->failures ||
+	    (load_relaxed(&control->awake) & AWAKE_COUNT) > 1)
+		return false;
+	patience->sleeps = 0;
+	end = nanoseconds() + LONG_NANOSECONDS;
+	do {
+		if (appears_briefly(control)) {
+			patience->failures = 1;
+			return true;
+		}
+	} while (nanoseconds() < end);
+	patience->failures = patience->failures < RAREST ? patience->failures * 2 : RAREST;
 	return false;
 }
 
@@ -250,6 +309,7 @@ int async_syscall_exec(void *address, uint32_t idle_milliseconds)
 	    .tv_sec = idle_milliseconds / 1000,
 	    .tv_nsec = (long)(idle_milliseconds % 1000) * 1000000,
 	};
+	struct patience patience = {.possible = processors_allowed() > 1, .failures = 1};
 	__u32 epoch = join_awake(control);
 
 	for (;;) {
@@ -271,15 +331,18 @@ int async_syscall_exec(void *address, uint32_t idle_milliseconds)
 			leave_awake(control, epoch);
 			return 0;
 		}
-		if (appears_while_spinning(control))
+		if (appears(control, &patience))
 			continue;
 
 		leave_awake(control, epoch);
 		add_sequential(&control->sleepers, 1);
 		if (ring_is_empty(control)) {
+			int64_t before = nanoseconds();
+
 			add_relaxed(&control->sleeps, 1);
 			if (!wait_for_token(control, idle_milliseconds == 0 ? NULL : &idle))
 				return -ETIME;
+			patience.slept_shortly = nanoseconds() - before < SHORT_SLEEP_NANOSECONDS;
 			/* Who rang has counted us in. */
 			epoch = load_sequential(&control->awake) >> AWAKE_EPOCH_SHIFT;
 		} else {

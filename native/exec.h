@@ -53,6 +53,9 @@ void exec_run_claimed(struct async_syscall_control *control, uint32_t slot);
 /* Interrupts a call that a thread of the process runs: executor.h's `interrupt`. executor_threads.c */
 int exec_interrupt(struct async_syscall_control *control, uint32_t slot);
 
+/* How many processors the calling thread may use. */
+uint32_t processors_allowed(void);
+
 /* Whether no request waits to be claimed. */
 bool ring_is_empty(const struct async_syscall_control *control);
 

@@ -4,7 +4,9 @@
  *
  * One thread is enough for calls that return quickly: the loop needs longer to make a request than
  * the kernel to answer it from its caches, and every further thread takes a core from the loop. So
- * a burst wakes one thread. But any call may block, nobody can tell beforehand, and then the
+ * a burst wakes one thread: the first request does, if there is a second processor, so that the
+ * thread is at work while the loop writes the others. (On a single one it would run for each
+ * request alone, and is woken when all are there.) But any call may block, nobody can tell beforehand, and then the
  * requests behind it must not wait. That is noticed, not guessed: while requests are about, one
  * thread (the watch) looks at the ring every millisecond. Where a request that it saw on the
  * last look is still there:
@@ -40,7 +42,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "atomics.h"
@@ -71,6 +72,7 @@ struct pool {
 	void *handle;
 	uint32_t max_workers;
 	uint32_t idle_milliseconds;
+	uint32_t processors;      /* that this process may use */
 	uint32_t busy_processors; /* more than these aren't kept busy by exec threads */
 
 	pthread_mutex_t lock; /* threads come and go, and the states of workers; no call takes it */
@@ -380,13 +382,17 @@ int pool_ring(struct pool *pool)
 	return rung;
 }
 
+bool pool_wake(struct pool *pool)
+{
+	return pool->processors > 1 && (load_sequential(&pool->control->awake) & AWAKE_COUNT) == 0 &&
+	       pool_ring(pool) > 0;
+}
+
 struct pool *pool_open(struct async_syscall_control *control,
                        const struct async_syscall_executor *executor, void *handle,
                        uint32_t max_workers, uint32_t idle_milliseconds)
 {
 	struct pool *pool = calloc(1, sizeof *pool + max_workers * sizeof pool->worker[0]);
-	int processors = get_nprocs();
-
 	if (pool == NULL)
 		return NULL;
 	pool->control = control;
@@ -394,7 +400,8 @@ struct pool *pool_open(struct async_syscall_control *control,
 	pool->handle = handle;
 	pool->max_workers = max_workers;
 	pool->idle_milliseconds = idle_milliseconds;
-	pool->busy_processors = processors > 1 ? (uint32_t)processors - 1 : 1;
+	pool->processors = processors_allowed();
+	pool->busy_processors = pool->processors > 1 ? pool->processors - 1 : 1;
 	pthread_mutex_init(&pool->lock, NULL);
 	return pool;
 }

@@ -3,6 +3,7 @@
 #ifndef POOL_H
 #define POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "executor.h"
@@ -19,6 +20,12 @@ struct pool *pool_open(struct async_syscall_control *control,
  * there was no need, or -EAGAIN if there is no thread, and the system gives none: pthread_create(3).
  */
 int pool_ring(struct pool *pool);
+
+/*
+ * Called by the owner for each request: where no thread is awake, and there is a processor for one, rings
+ * at once. Returns whether the doorbell was rung; the rest, errors too, is pool_ring()'s.
+ */
+bool pool_wake(struct pool *pool);
 
 /* Exec threads that there are at the moment. */
 uint32_t pool_workers(const struct pool *pool);

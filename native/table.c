@@ -263,6 +263,12 @@ int32_t async_syscall_submit(struct async_syscall_table *table, uint32_t num, in
 	return (int32_t)slot;
 }
 
+void async_syscall_wake(struct async_syscall_table *table)
+{
+	if (pool_wake(table->pool))
+		table->doorbells++;
+}
+
 int async_syscall_ring(struct async_syscall_table *table)
 {
 	int rung;

@@ -64,6 +64,9 @@ int32_t async_syscall_submit(struct async_syscall_table *table, uint32_t num, in
  */
 int async_syscall_ring(struct async_syscall_table *table);
 
+/* After a submit, optional: begins with it at once, if nobody is awake and a processor is free for that. */
+void async_syscall_wake(struct async_syscall_table *table);
+
 /*
  * COMPLETED -> NONE, for all that are. Writes out[0], and then pairs of slot and result in the order
  * in which they completed; `out` has room for 1 + 2 * slots. Returns how many pairs.

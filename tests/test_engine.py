@@ -57,10 +57,11 @@ async def test_stats_count_calls_through_the_table() -> None:
     assert after.wakeups > 0
 
 
-async def test_one_doorbell_for_all_calls_of_a_tick() -> None:
+async def test_few_doorbells_for_all_calls_of_a_tick() -> None:
     before = stats().doorbells
     await asyncio.gather(*(syscall("getppid") for _ in range(500)))
-    assert stats().doorbells - before == 1
+    # One for the first, and one at the end if the thread was quicker than the loop, and slept.
+    assert 1 <= stats().doorbells - before <= 2
 
 
 async def test_no_doorbell_while_a_thread_is_awake() -> None:

@@ -7,7 +7,8 @@
  * long as the kernel may touch it. Who finds the table full waits in a queue, first come, first
  * served.
  *
- * The first request of a tick schedules self._ring(), which rings the doorbell for all of them. The
+ * The first request of a tick wakes an exec thread if none is awake, and schedules self._ring(),
+ * which sees to all of them at the end of the tick. The
  * first completion makes an eventfd readable, and the loop calls _on_notified(). That takes all that
  * is complete, and as long as there is something, looks again in each tick by itself: meanwhile the
  * executor writes no eventfd.
@@ -38,11 +39,8 @@ static int unusable(struct engine *engine)
 
 static int schedule_ring(struct engine *engine)
 {
-	PyObject *handle;
+	PyObject *handle = PyObject_CallFunctionObjArgs(engine->call_soon, engine->ring, NULL);
 
-	if (engine->ring_scheduled)
-		return 0;
-	handle = PyObject_CallFunctionObjArgs(engine->call_soon, engine->ring, NULL);
 	if (handle == NULL)
 		return -1;
 	Py_DECREF(handle);
@@ -102,6 +100,27 @@ static int32_t submit(struct engine *engine, struct call *call)
 	return slot;
 }
 
+/* An exception is set, and nothing was submitted. */
+#define FAILED INT32_MIN
+
+/*
+ * The first request of a tick wakes an exec thread, which works on it while the loop makes the others;
+ * the ring at the end of the tick is for all that it hasn't found by then.
+ */
+static int32_t submit_and_tell(struct engine *engine, struct call *call)
+{
+	bool is_first = !engine->ring_scheduled;
+	int32_t slot;
+
+	/* Before: once the request is written, nothing may go wrong that would give up its memory. */
+	if (is_first && schedule_ring(engine) < 0)
+		return FAILED;
+	slot = submit(engine, call);
+	if (is_first && slot >= 0)
+		async_syscall_wake(engine->table);
+	return slot;
+}
+
 int engine_submit(struct engine *engine, struct call *call)
 {
 	int32_t slot = -EAGAIN;
@@ -112,18 +131,14 @@ int engine_submit(struct engine *engine, struct call *call)
 	PyObject_GC_Track(call);
 	if (engine->table == NULL)
 		return unusable(engine);
-	if (engine->queue_head == NULL) {
-		/* First: once the request is written, nothing may go wrong that would give up its memory. */
-		if (schedule_ring(engine) < 0)
-			return -1;
-		slot = submit(engine, call);
-	}
+	if (engine->queue_head == NULL)
+		slot = submit_and_tell(engine, call);
 	/* The queue is fed when a slot is free; then the doorbell is rung for it. */
 	if (slot == -EAGAIN && !async_syscall_is_forked(engine->table))
 		append(engine, call);
 	else if (slot == -ENOMEM)
 		PyErr_NoMemory();
-	else if (slot < 0)
+	else if (slot < 0 && slot != FAILED)
 		unusable(engine);
 	return PyErr_Occurred() ? -1 : 0;
 }
@@ -132,12 +147,11 @@ static int feed(struct engine *engine)
 {
 	while (engine->queue_head != NULL) {
 		struct call *call = engine->queue_head;
-		int32_t slot;
+		int32_t slot = submit_and_tell(engine, call);
 		int status = 0;
 
-		if (schedule_ring(engine) < 0)
+		if (slot == FAILED)
 			return -1;
-		slot = submit(engine, call);
 		if (slot < 0 && slot != -ENOMEM)
 			return 0;
 		unqueue(engine, call);
