@@ -150,10 +150,8 @@ enum inline_answer call_try(struct call *call)
 	return answer;
 }
 
-int call_end(struct call *call, int64_t ret)
+void call_end(struct call *call, int64_t ret)
 {
-	PyObject *result;
-
 	call->slot = -1;
 	call->state = CALL_ENDED;
 	call->ret = ret;
@@ -161,6 +159,12 @@ int call_end(struct call *call, int64_t ret)
 	if (call->done != 0)
 		call->ret = ret < 0 ? call->done : call->done + ret;
 	release_buffer(call);
+}
+
+int call_wake(struct call *call)
+{
+	PyObject *result;
+
 	if (call->settling) {
 		result = PyObject_CallMethodObjArgs((PyObject *)call->engine, name_settled, call, NULL);
 	} else {
@@ -508,7 +512,8 @@ static PyObject *call_fail(PyObject *self, PyObject *exception)
 	struct call *call = (struct call *)self;
 
 	call->error = Py_NewRef(exception);
-	if (call_end(call, -ECANCELED) < 0)
+	call_end(call, -ECANCELED);
+	if (call_wake(call) < 0)
 		return NULL;
 	Py_RETURN_NONE;
 }

@@ -8,10 +8,10 @@
  * served.
  *
  * The first request of a tick wakes an exec thread if none is awake, and schedules self._ring(),
- * which sees to all of them at the end of the tick. The
- * first completion makes an eventfd readable, and the loop calls _on_notified(). That takes all that
- * is complete, and as long as there is something, looks again in each tick by itself: meanwhile the
- * executor writes no eventfd.
+ * which sees to all of them at the end of the tick. The first completion makes an eventfd readable,
+ * and the loop calls _on_notified(). That takes all that is complete out of the table, and wakes some
+ * hundred callers in each tick. As long as there is something, it looks again by itself: meanwhile
+ * the executor writes no eventfd.
  */
 #include "engine.h"
 
@@ -155,8 +155,10 @@ static int feed(struct engine *engine)
 		if (slot < 0 && slot != -ENOMEM)
 			return 0;
 		unqueue(engine, call);
-		if (slot < 0)
-			status = call_end(call, slot);
+		if (slot < 0) {
+			call_end(call, slot);
+			status = call_wake(call);
+		}
 		Py_DECREF((PyObject *)call);
 		if (status < 0)
 			return -1;
@@ -178,18 +180,35 @@ struct engine *engine_running(void)
 	return (struct engine *)engine;
 }
 
-/* Takes what is complete out of the table, and the Calls' references with it. */
-static uint32_t reap(struct engine *engine, int notified)
+/* Takes what is complete out of the table: it waits among the ended, with the table's references. */
+static void reap(struct engine *engine, int notified)
 {
-	return async_syscall_reap(engine->table, notified, engine->reaped);
+	uint32_t count = async_syscall_reap(engine->table, notified, engine->reaped);
+
+	engine->looks_again = engine->reaped[0] != 0;
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t slot = engine->reaped[1 + 2 * i];
+		struct call *call = engine->calls[slot];
+
+		engine->calls[slot] = NULL;
+		call_end(call, engine->reaped[2 + 2 * i]);
+		if (engine->ended_head == NULL)
+			engine->ended_head = call;
+		else
+			engine->ended_tail->next = call;
+		engine->ended_tail = call;
+	}
 }
 
-static struct call *take_slot(struct engine *engine, uint32_t i)
+/* The reference is the caller's then. */
+static struct call *take_ended(struct engine *engine)
 {
-	int64_t slot = engine->reaped[1 + 2 * i];
-	struct call *call = engine->calls[slot];
+	struct call *call = engine->ended_head;
 
-	engine->calls[slot] = NULL;
+	if (call != NULL) {
+		engine->ended_head = call->next;
+		call->next = NULL;
+	}
 	return call;
 }
 
@@ -205,24 +224,21 @@ static void keep_error(PyObject *error[3], PyObject *about)
 static PyObject *take(struct engine *engine, int notified)
 {
 	PyObject *error[3] = {NULL, NULL, NULL};
-	uint32_t count;
-	int64_t again;
+	struct call *call;
 
 	if (engine->table == NULL)
 		Py_RETURN_NONE;
-	count = reap(engine, notified);
-	again = engine->reaped[0];
-	/* Each gets its result, whatever goes wrong with another. */
-	for (uint32_t i = 0; i < count; i++) {
-		struct call *call = take_slot(engine, i);
-
-		if (call_end(call, engine->reaped[2 + 2 * i]) < 0)
+	if (engine->ended_head == NULL)
+		reap(engine, notified);
+	/* Each is woken, whatever goes wrong with another. */
+	for (int i = 0; i < WOKEN_AT_ONCE && (call = take_ended(engine)) != NULL; i++) {
+		if (call_wake(call) < 0)
 			keep_error(error, (PyObject *)call);
 		Py_DECREF((PyObject *)call);
 	}
 	if (engine->queue_head != NULL && feed(engine) < 0)
 		keep_error(error, (PyObject *)engine);
-	if (again != 0) {
+	if (!engine->look_scheduled && (engine->looks_again || engine->ended_head != NULL)) {
 		/* The executor was told that we look again: nobody else would tell us. */
 		PyObject *handle = PyObject_CallFunctionObjArgs(engine->call_soon, engine->look, NULL);
 
@@ -230,6 +246,7 @@ static PyObject *take(struct engine *engine, int notified)
 			keep_error(error, (PyObject *)engine);
 			eventfd_write(async_syscall_event_fd(engine->table), 1);
 		}
+		engine->look_scheduled = handle != NULL;
 		Py_XDECREF(handle);
 	}
 	if (error[0] == NULL)
@@ -248,7 +265,10 @@ static PyObject *engine_on_notified(PyObject *self, PyObject *Py_UNUSED(ignored)
 
 static PyObject *engine_look(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-	return take((struct engine *)self, 0);
+	struct engine *engine = (struct engine *)self;
+
+	engine->look_scheduled = false;
+	return take(engine, 0);
 }
 
 /* For who closes the engine: the Calls that have ended, with nobody woken. */
@@ -256,17 +276,12 @@ static PyObject *engine_reap(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
 	struct engine *engine = (struct engine *)self;
 	PyObject *list = PyList_New(0);
-	uint32_t count;
+	struct call *call;
 
 	if (list == NULL)
 		return NULL;
-	count = reap(engine, 0);
-	for (uint32_t i = 0; i < count; i++) {
-		struct call *call = take_slot(engine, i);
-
-		call->slot = -1;
-		call->state = CALL_ENDED;
-		call->ret = engine->reaped[2 + 2 * i];
+	reap(engine, 0);
+	while ((call = take_ended(engine)) != NULL) {
 		/* One that doesn't get into the list is undone as it goes. */
 		if (PyList_Append(list, (PyObject *)call) < 0)
 			PyErr_WriteUnraisable(self);
@@ -462,6 +477,8 @@ static int engine_traverse(PyObject *self, visitproc visit, void *arg)
 		Py_VISIT((PyObject *)engine->calls[slot]);
 	for (struct call *call = engine->queue_head; call != NULL; call = call->next)
 		Py_VISIT((PyObject *)call);
+	for (struct call *call = engine->ended_head; call != NULL; call = call->next)
+		Py_VISIT((PyObject *)call);
 	return 0;
 }
 
@@ -480,6 +497,8 @@ static int engine_clear(PyObject *self)
 		unqueue(engine, call);
 		Py_DECREF((PyObject *)call);
 	}
+	while (engine->ended_head != NULL)
+		Py_DECREF((PyObject *)take_ended(engine));
 	return 0;
 }
 

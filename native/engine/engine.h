@@ -96,7 +96,7 @@ struct call {
 	PyObject *delegate;   /* the coroutine that settles a cancelled call */
 	PyObject *cancelled;  /* the exception that is raised when it has settled */
 	struct call *previous;
-	struct call *next; /* in the queue */
+	struct call *next; /* in the queue, or among those that have ended */
 };
 
 struct engine {
@@ -106,9 +106,13 @@ struct engine {
 	struct call **calls; /* by slot */
 	struct call *queue_head;
 	struct call *queue_tail;
+	struct call *ended_head; /* out of the table, not yet woken */
+	struct call *ended_tail;
+	bool looks_again; /* the executor was told that nobody need write the eventfd */
 	int64_t *reaped;
 	bool fast_path;
 	bool ring_scheduled;
+	bool look_scheduled;
 	int32_t budget; /* inline answers until a coroutine has to give way */
 	uint64_t queued;
 	uint64_t answered_inline;
@@ -120,6 +124,13 @@ struct engine {
 	PyObject *look; /* self._look */
 	PyObject *weakrefs;
 };
+
+/*
+ * Calls that are woken in one tick, so that thousands don't hold up the rest of the loop. It is also
+ * what keeps Python's collector quiet: each wake-up makes an object, 700 at a time start a collection,
+ * and every hundredth of those looks at all the tasks that there are.
+ */
+#define WOKEN_AT_ONCE 250
 
 /*
  * Inline answers until whoever gets them gives way to the rest of the loop: about 100 µs. Each
@@ -148,8 +159,10 @@ struct call *call_new(struct engine *engine);
 bool call_allocate(struct call *call);
 /* Answers inline, if that can be: the state is then CALL_ANSWERED. ANSWER_WAIT: not before it is ready. */
 enum inline_answer call_try(struct call *call);
-/* The call has ended: wakes who awaits it. Steals nothing. Returns 0, or -1 with an exception. */
-int call_end(struct call *call, int64_t ret);
+/* The call has ended. */
+void call_end(struct call *call, int64_t ret);
+/* Wakes who awaits a call that has ended. Returns 0, or -1 with an exception. */
+int call_wake(struct call *call);
 int call_init(PyObject *module);
 
 /* engine.c */
