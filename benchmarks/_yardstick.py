@@ -19,7 +19,14 @@ __all__ = ["yardstick"]
 OURS = "asyncsys threads"
 OURS_TABLE = "asyncsys threads, table"
 LIMIT = "blocking"
-CAIO = ("caio linux aio", "caio linux aio, deferred", "caio io_uring", "caio threads")
+CAIO = (
+    "caio linux aio",
+    "caio linux aio, deferred",
+    "caio io_uring",
+    "caio io_uring, no SQPOLL",
+    "caio io_uring, no SQPOLL, deferred",
+    "caio threads",
+)
 POOLS = ("run_in_executor", "to_thread")
 PEERS = (*POOLS, "aiofiles", "anyio", *CAIO)
 

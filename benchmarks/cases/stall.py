@@ -91,6 +91,7 @@ CASES = [
             "anyio",
             "caio linux aio",
             "caio io_uring",
+            "caio io_uring, no SQPOLL",
             "caio threads",
             "asyncsys threads",
             "asyncsys threads, table",

@@ -1,8 +1,9 @@
 """The participants: each way of doing file work in a coroutine, behind the same few operations.
 
-A participant is written as its own documentation shows it, in the fastest form that it offers: a
-pool of Python threads does as much as it can in one hop, caio submits in batches where it can. What
-a library doesn't offer, its participant doesn't override, and it isn't in that table.
+A participant is written as its own documentation shows it, in the fastest form that it offers, or
+in each form that is the fastest somewhere: a pool of Python threads does as much as it can in one
+hop, caio is there with and without batches and SQPOLL. What a library doesn't offer, its
+participant doesn't override, and it isn't in that table.
 
 Each runs in a process of its own, and only that process imports it.
 """
@@ -125,7 +126,9 @@ PARTICIPANTS = {
     "anyio": Declared("anyio", "Anyio"),
     "caio linux aio": Declared("caio", "LinuxAio", (False,)),
     "caio linux aio, deferred": Declared("caio", "LinuxAio", (True,)),
-    "caio io_uring": Declared("caio", "IoUring"),
+    "caio io_uring": Declared("caio", "IoUring", (True, False)),
+    "caio io_uring, no SQPOLL": Declared("caio", "IoUring", (False, False)),
+    "caio io_uring, no SQPOLL, deferred": Declared("caio", "IoUring", (False, True)),
     "caio threads": Declared("caio", "Threads"),
     "asyncsys threads": Declared("asyncsys", "AsyncSys", ("threads", True)),
     "asyncsys threads, table": Declared("asyncsys", "AsyncSys", ("threads", False)),
