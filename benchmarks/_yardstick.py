@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._results import Key
 from ._tables import ABSENT, Table
@@ -38,6 +38,21 @@ class NotMeasured(Exception):  # noqa: N818
     """The run has no such row."""
 
 
+class Best(NamedTuple):
+    """The best of some peers; `missing` are those that this run didn't measure."""
+
+    value: float
+    name: str
+    missing: list[str]
+
+
+class Beside(NamedTuple):
+    """Ours beside the best of some peers."""
+
+    ratio: float
+    best: Best
+
+
 @dataclass(frozen=True)
 class Line:
     """One thing to reach: `measure` returns what has to be at most, or at least, `limit`."""
@@ -45,7 +60,7 @@ class Line:
     case: str
     goal: str
     limit: float
-    measure: Callable[[Results], float]
+    measure: Callable[[Results], float | Beside]
     at_least: bool = False
     unit: str = "×"
 
@@ -64,12 +79,19 @@ def _value(
     return summary.value
 
 
-def _best(results: Results, case: str, peers: tuple[str, ...], parameter: int) -> float:
+def _best(
+    results: Results,
+    case: str,
+    peers: tuple[str, ...],
+    parameter: int,
+    figure: Figure = MICROSECONDS,
+) -> Best:
     keys = [Key(case, "uvloop", peer, parameter) for peer in peers]
-    found = [summary.value for key in keys if (summary := results.summary(key, MICROSECONDS))]
-    if not found:
+    values = {k.participant: s.value for k in keys if (s := results.summary(k, figure))}
+    if not values:
         raise NotMeasured(f"a peer in {case} at {parameter}")
-    return min(found)
+    name = min(values, key=lambda name: values[name])
+    return Best(values[name], name, [peer for peer in peers if peer not in values])
 
 
 def _at_most(case: str, parameter: int, limit: float, *, ours: str = OURS, label: str) -> Line:
@@ -92,9 +114,9 @@ def _faster(
 ) -> Line:
     """How many times faster than the best of the peers."""
 
-    def measure(results: Results) -> float:
+    def measure(results: Results) -> Beside:
         best = _best(results, case, peers, parameter)
-        return best / _value(results, case, ours, parameter)
+        return Beside(best.value / _value(results, case, ours, parameter), best)
 
     goal = f"≥ {limit} × faster than {than or peers[0]}"
     return Line(label, goal, limit, measure, at_least=True)
@@ -110,9 +132,9 @@ def _served(size: int, limit: float, peer: str) -> Line:
     return Line(label, f"≥ {limit} × {peer}", limit, measure, at_least=True)
 
 
-def _stall(results: Results) -> float:
-    pools = [_value(results, "stall", pool, 1, _P999) for pool in POOLS]
-    return _value(results, "stall", OURS, 1, _P999) / min(pools)
+def _stall(results: Results) -> Beside:
+    best = _best(results, "stall", POOLS, 1, _P999)
+    return Beside(_value(results, "stall", OURS, 1, _P999) / best.value, best)
 
 
 def _idle(results: Results) -> float:
@@ -194,8 +216,14 @@ def yardstick(results: Results) -> Table:
         except NotMeasured as missing:
             rows.append([line.case, line.goal, ABSENT, f"NOT MEASURED: {missing}"])
             continue
-        reached = measured >= line.limit if line.at_least else measured <= line.limit
+        ratio, best = measured if isinstance(measured, Beside) else (measured, None)
+        reached = ratio >= line.limit if line.at_least else ratio <= line.limit
         verdict = "reached" if reached else "NOT REACHED"
-        rows.append([line.case, line.goal, f"{measured:.2f} {line.unit}", verdict])
+        cell = f"{ratio:.2f} {line.unit}"
+        if best and best.name not in line.goal:
+            cell += f" ({best.name})"
+        if best and best.missing:
+            verdict += f"; NOT MEASURED: {', '.join(best.missing)}"
+        rows.append([line.case, line.goal, cell, verdict])
     title = "The figures to reach (uvloop, executor threads)"
     return Table(title, ["case", "to reach", "measured", ""], rows)

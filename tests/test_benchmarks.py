@@ -16,7 +16,7 @@ import pytest
 from benchmarks import _page
 from benchmarks._data import Data
 from benchmarks._results import Key, Results, Row
-from benchmarks._yardstick import yardstick
+from benchmarks._yardstick import PEERS, yardstick
 from benchmarks.cases import MICROSECONDS, Case, Figure, all_cases
 from benchmarks.participants import offers
 
@@ -119,6 +119,15 @@ def test_yardstick(results: Callable[..., Results]) -> None:
     assert [line[2:] for line in lines] == [["1.50 ×", "reached"], ["10.00 ×", "NOT REACHED"]]
     others = [row for row in yardstick(found).rows if row[0] != "stat"]
     assert all(row[2] == "-" and row[3].startswith("NOT MEASURED") for row in others)
+
+
+def test_yardstick_names_the_best_peer(results: Callable[..., Results]) -> None:
+    times = dict.fromkeys(PEERS, 9.0) | {"caio io_uring": 5.0, "asyncsys threads": 1.0}
+    del times["aiofiles"], times["caio threads"]
+    found = results(*[("pread", name, 1, "µs", [time]) for name, time in times.items()])
+    (line,) = [row for row in yardstick(found).rows if row[1].endswith("the best peer")]
+    assert line[2] == "5.00 × (caio io_uring)"
+    assert line[3] == "reached; NOT MEASURED: aiofiles, caio threads"
 
 
 def test_summary(results: Callable[..., Results]) -> None:
