@@ -24,6 +24,15 @@ async def files(bench: Bench, path: str, flags: int) -> list[Any]:
     return [await bench.participant.open(path, flags) for _ in range(bench.parameter)]
 
 
+async def cold_files(bench: Bench) -> list[Any]:
+    """As files(), of the large file, of which the kernel reads no more than it's asked for."""
+    opened = await files(bench, bench.data.large, os.O_RDONLY)
+    for file in opened:
+        descriptor = file if isinstance(file, int) else file.fileno()
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+    return opened
+
+
 async def close(bench: Bench, opened: list[Any]) -> None:
     for file in opened:
         await bench.participant.close(file)
@@ -87,10 +96,7 @@ async def _pwrite(bench: Bench) -> None:
 
 
 async def _cold(bench: Bench) -> None:
-    opened = await files(bench, bench.data.large, os.O_RDONLY)
-    for file in opened:
-        descriptor = file if isinstance(file, int) else file.fileno()
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+    opened = await cold_files(bench)
     # Each block once: a second read of it would find it cached.
     warm_up, *numbers = random.sample(range(bench.data.blocks), bench.work + 1)
     offsets = [number * BLOCK for number in numbers]

@@ -3,6 +3,10 @@
 The heartbeat is a timerfd, so that it's as exact on uvloop, whose timers know milliseconds only, as
 on asyncio, and costs the same. A beat that was due while the loop stood still counts with its own
 delay: otherwise a stall of 50 ms would be one late beat instead of fifty.
+
+The time is fixed, and not the work: whoever reads quicker would have fewer beats, and of fewer than
+a thousand the 99.9th percentile is the worst. The reads go on, of blocks made cold again, until so
+many beats were due; between the passes there is no heart to beat.
 """
 
 import asyncio
@@ -10,8 +14,10 @@ import ctypes
 import math
 import os
 import random
+import statistics
 import struct
 import time
+from typing import Any
 
 from benchmarks._data import BLOCK
 from benchmarks.participants.blocking import Nothing
@@ -20,6 +26,7 @@ from . import MICROSECONDS, Bench, Case, Figure, blocks
 
 _PERIOD = 0.001
 _COROUTINES = 64
+_BLOCKS = 24_000  # of each pass
 _TFD_TIMER_ABSTIME = 1
 
 
@@ -47,29 +54,46 @@ class _Heartbeat:
         os.close(self._fd)
 
 
-async def _stall(bench: Bench) -> None:
-    bench.parameter = _COROUTINES
-    if isinstance(bench.participant, Nothing):
-        with bench.clock(0, operations=bench.work):
-            heartbeat = _Heartbeat()
-            await asyncio.sleep(1)
-    else:
-        opened = await blocks.files(bench, bench.data.large, os.O_RDONLY)
-        offsets = [number * BLOCK for number in random.sample(range(bench.data.blocks), bench.work)]
-        await blocks.read_blocks(bench, [0] * _COROUTINES, opened)
+async def _pass(bench: Bench, opened: list[Any]) -> list[float]:
+    """Read cold blocks, each once, or nothing for a second; return the delays of the beats."""
+    count = min(_BLOCKS, bench.data.blocks)
+    numbers = random.sample(range(bench.data.blocks), count)
+    offsets = [number * BLOCK for number in numbers]
+    total = 0
+    if opened:
         bench.data.cool()
-        with bench.clock(0, operations=bench.work):
-            heartbeat = _Heartbeat()
+    with bench.clock(0, operations=count):
+        heartbeat = _Heartbeat()
+        if opened:
             total = await blocks.read_blocks(bench, offsets, opened)
-        bench.check(total, blocks.expected(bench, offsets))
-        await blocks.close(bench, opened)
+        else:
+            await asyncio.sleep(1)
     # The loop may not have had a turn since the last beat was due.
     await asyncio.sleep(2 * _PERIOD)
     heartbeat.stop()
-    delays = sorted(heartbeat.delays)
-    bench.figures["p99.9 ms"] = delays[min(int(len(delays) * 0.999), len(delays) - 1)] * 1e3
+    if opened:
+        bench.check(total, blocks.expected(bench, offsets))
+    return heartbeat.delays
+
+
+async def _stall(bench: Bench) -> None:
+    bench.parameter = _COROUTINES
+    opened: list[Any] = []
+    if not isinstance(bench.participant, Nothing):
+        opened = await blocks.cold_files(bench)
+        await blocks.read_blocks(bench, [0] * _COROUTINES, opened)
+    delays: list[float] = []
+    passes: list[float] = []
+    while len(delays) < bench.work:
+        delays += await _pass(bench, opened)
+        passes.append(bench.figures[MICROSECONDS.name])
+    await blocks.close(bench, opened)
+    delays.sort()
+    bench.figures[MICROSECONDS.name] = statistics.median(passes)
+    bench.figures["p99.9 ms"] = delays[int(len(delays) * 0.999)] * 1e3
     bench.figures["worst ms"] = delays[-1] * 1e3
     bench.figures["beats"] = len(delays)
+    bench.figures["operations"] *= len(passes)
 
 
 CASES = [
@@ -78,9 +102,10 @@ CASES = [
         title="Delay of a 1 ms heartbeat while 64 coroutines read cold blocks",
         run=_stall,
         operation="pread",
-        work=24_000,
-        slow_work=24_000,
-        rounds=3,
+        work=5000,  # beats
+        slow_work=5000,
+        rounds=2,
+        quick_rounds=1,
         parameter_name="",
         participants=(
             "nothing",
