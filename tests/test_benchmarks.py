@@ -31,7 +31,7 @@ DIVISOR = 1000
 # These take seconds whatever the work, and the server's need nginx.
 SLOW = {"idle", "import", "server", "in_flight"}
 # Not every file system can do these.
-FILE_SYSTEM = {"cold", "direct", "stall"}
+FILE_SYSTEM = {"cold", "direct", "stall", "workers"}
 
 CASES = {name: case for name, case in all_cases().items() if name not in SLOW}
 PARTICIPANTS = ("nothing", "blocking", "to_thread", "asyncsys threads", "asyncsys threads, table")

@@ -108,7 +108,7 @@ async def _cold(bench: Bench) -> None:
     await close(bench, opened)
 
 
-async def _direct(bench: Bench) -> None:
+async def direct(bench: Bench) -> None:
     preadinto = bench.participant.preadinto
     try:
         opened = await files(bench, bench.data.large, os.O_RDONLY | os.O_DIRECT)
@@ -172,7 +172,7 @@ CASES = [
     Case(
         name="direct",
         title="4 KiB read with O_DIRECT into the caller's buffer",
-        run=_direct,
+        run=direct,
         operation="preadinto",
         work=6_000,
         slow_work=6_000,

@@ -41,6 +41,7 @@ class AsyncSys(Participant):
             "threads": threads(),
             "executor": now.executor,
             "base": now.base,
+            "workers": now.workers,
             "submitted": submitted,
             "inline": inline,
         }
