@@ -5,7 +5,9 @@ Only the participants that need no peer's library: these are installed for `make
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import _page
+from benchmarks import _page, participants
 from benchmarks._data import Data
 from benchmarks._results import Key, Results, Row
 from benchmarks._yardstick import PEERS, yardstick
 from benchmarks.cases import MICROSECONDS, Case, Figure, all_cases
-from benchmarks.participants import offers
+from benchmarks.participants import WrongBackend, offers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +95,24 @@ def test_wrong_results_are_noticed(data: Data) -> None:
         path.write_bytes(content)
     assert done.returncode == 1
     assert "Wrong: blocking" in done.stderr
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+def test_calls_that_others_make_are_noticed(data: Data, fast_path: bool) -> None:
+    ours = participants.participant("asyncsys threads" if fast_path else "asyncsys threads, table")
+
+    async def read() -> None:
+        ours.begin()
+        file = await ours.open(data.large, os.O_RDONLY)
+        await ours.pread(file, 16, 0)
+        os.pread(file, 16, 0)
+        await ours.close(file)
+        ours.backend("pread", 1, cached=False)
+        with pytest.raises(WrongBackend, match="of 2 calls"):
+            ours.backend("pread", 2, cached=False)
+
+    with asyncio.Runner(loop_factory=lambda: ours.new_event_loop("asyncio")) as runner:
+        runner.run(read())
 
 
 @pytest.fixture

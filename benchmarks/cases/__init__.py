@@ -57,10 +57,12 @@ class Bench:
     backend: dict[str, Any] = field(default_factory=dict)
 
     @contextlib.contextmanager
-    def clock(self, calls: int, *, operations: int | None = None) -> Iterator[None]:
-        """Measure `calls` calls of cached data; `operations` is what the time is divided by.
+    def clock(
+        self, calls: int, *, operations: int | None = None, cached: bool = True
+    ) -> Iterator[None]:
+        """Measure at least `calls` calls, of `cached` data or not.
 
-        A case whose operations aren't one call each says calls=0.
+        The time is divided by `operations`, where each isn't one call. Without file work, calls=0.
         """
         operations = operations or calls
         _forget_peak()
@@ -72,7 +74,7 @@ class Bench:
         self.figures[_PROCESSOR.name] = processor / operations * 1e6
         self.figures[_PEAK.name] = memory("VmHWM") / 2**20
         self.figures["operations"] = operations
-        self.backend = self.participant.backend(self.operation, calls)
+        self.backend = self.participant.backend(self.operation, calls, cached)
 
     async def together(self, work: Callable[[int], Awaitable[int]]) -> int:
         """Run work(0), work(1) … in as many coroutines as the parameter says; return their sum."""

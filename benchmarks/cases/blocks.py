@@ -102,7 +102,7 @@ async def _cold(bench: Bench) -> None:
     offsets = [number * BLOCK for number in numbers]
     await read_blocks(bench, [warm_up * BLOCK] * bench.parameter, opened)
     bench.data.cool()
-    with bench.clock(0, operations=bench.work):
+    with bench.clock(bench.work, cached=False):
         total = await read_blocks(bench, offsets, opened)
     bench.check(total, expected(bench, offsets))
     await close(bench, opened)
@@ -131,7 +131,7 @@ async def direct(bench: Bench) -> None:
         return await bench.together(work)
 
     await read(offsets[: 2 * bench.parameter])
-    with bench.clock(0, operations=bench.work):
+    with bench.clock(bench.work, cached=False):
         total = await read(offsets)
     bench.check(total, expected(bench, offsets))
     await close(bench, opened)

@@ -1,6 +1,7 @@
 """What a loop costs that does nothing: processor time, wake-ups, memory, and the import."""
 
 import asyncio
+import json
 import os
 import resource
 import statistics
@@ -9,6 +10,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.participants import WrongBackend
 from benchmarks.participants.blocking import Nothing
 
 from . import Bench, Case, Figure, memory
@@ -20,11 +22,14 @@ _IDLE = 2.0
 
 async def _use(bench: Bench, calls: int) -> None:
     """Let a loop of ours make its table and start exec threads; the other loops have neither."""
+    bench.participant.begin()
     if isinstance(bench.participant, Nothing):
-        return
-    fd = os.open(bench.data.large, os.O_RDONLY | os.O_CLOEXEC)
-    await asyncio.gather(*[bench.participant.pread(fd, 16, 0) for _ in range(calls)])
-    os.close(fd)
+        calls = 0
+    else:
+        fd = os.open(bench.data.large, os.O_RDONLY | os.O_CLOEXEC)
+        await asyncio.gather(*[bench.participant.pread(fd, 16, 0) for _ in range(calls)])
+        os.close(fd)
+    bench.backend = bench.participant.backend(bench.operation, calls, cached=False)
 
 
 async def _idle(bench: Bench) -> None:
@@ -71,13 +76,19 @@ _IMPORTS = {
 def _import(bench: Bench) -> None:
     before, statement = _IMPORTS[bench.name]
     code = (
-        f"import time; {before}; start = time.perf_counter(); {statement}; "
-        "print((time.perf_counter() - start) * 1e3)"
+        f"import json, sys, time; {before}; early = {bench.name!r} in sys.modules; "
+        f"start = time.perf_counter(); {statement}; ms = (time.perf_counter() - start) * 1e3; "
+        f"print(json.dumps([ms, early, sys.modules[{bench.name!r}].__file__]))"
     )
     command: list[Any] = [sys.executable, "-c", code]
-    times = [
-        float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(6)
-    ]
+    times = []
+    for _ in range(6):
+        output = subprocess.run(command, check=True, capture_output=True).stdout
+        ms, early, file = json.loads(output)
+        if early:
+            raise WrongBackend(f"{bench.name} was imported before the clock started")
+        times.append(ms)
+        bench.backend = {"file": file}
     bench.figures["ms"] = statistics.median(times[1:])  # the first one may compile
 
 

@@ -62,7 +62,7 @@ async def _pass(bench: Bench, opened: list[Any]) -> list[float]:
     total = 0
     if opened:
         bench.data.cool()
-    with bench.clock(0, operations=count):
+    with bench.clock(count if opened else 0, operations=count, cached=False):
         heartbeat = _Heartbeat()
         if opened:
             total = await blocks.read_blocks(bench, offsets, opened)

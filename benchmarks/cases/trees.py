@@ -20,14 +20,14 @@ async def _listdir(bench: Bench) -> None:
 
     bench.check(set(await listdir(directories[0])), set(os.listdir(directories[0])))
     await bench.together(work)
-    with bench.clock(0, operations=len(directories)):
+    with bench.clock(len(directories)):
         count = await bench.together(work)
     bench.check(count, len(directories) * DIRECTORY_FILES)
 
 
 async def _walk(bench: Bench) -> None:
     await bench.participant.walk(bench.data.copied)
-    with bench.clock(0, operations=bench.data.tree_files):
+    with bench.clock(len(bench.data.directories()), operations=bench.data.tree_files):
         count = await bench.participant.walk(bench.data.tree)
     bench.check(count, bench.data.tree_files)
 
@@ -36,7 +36,7 @@ async def _copytree(bench: Bench) -> None:
     directory = bench.data.scratch()
     source, destination = bench.data.copied, str(directory / "copy")
     await bench.participant.copytree(f"{source}/00", str(directory / "warm-up"))
-    with bench.clock(0, operations=COPY_FILES):
+    with bench.clock(COPY_FILES):
         await bench.participant.copytree(source, destination)
     copies = 0
     for parent, _, names in os.walk(source):

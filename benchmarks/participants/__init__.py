@@ -52,13 +52,13 @@ class Participant:
     def begin(self) -> None:
         """Look at the counters: the timed part begins."""
 
-    def backend(self, operation: str, calls: int) -> dict[str, Any]:
-        """Tell what did the work since begin(), which was `calls` calls, all of cached data (or 0).
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
+        """Tell what did the work since begin(): at least `calls` calls, of `cached` data or not.
 
         Raises:
             WrongBackend: it isn't what the participant is named after.
         """
-        del operation, calls
+        del operation, calls, cached
         return {"threads": threads()}
 
     async def open(self, path: str, flags: int, /) -> Any:

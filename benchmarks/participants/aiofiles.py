@@ -14,10 +14,10 @@ class Aiofiles(Participant):
         {"pread", "pwrite", "read_file", "open_read", "write_file", "stat", "lines"}
     )
 
-    def backend(self, operation: str, calls: int) -> dict[str, Any]:
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
         if threads() == 1:
             raise WrongBackend("there is no pool of threads")
-        return super().backend(operation, calls)
+        return super().backend(operation, calls, cached)
 
     async def open(self, path: str, flags: int, /) -> Any:
         mode: Literal["rb", "r+b"] = "rb" if flags & os.O_ACCMODE == os.O_RDONLY else "r+b"

@@ -16,10 +16,10 @@ class Anyio(Participant):
         {"pread", "pwrite", "read_file", "open_read", "write_file", "stat", "lines"}
     )
 
-    def backend(self, operation: str, calls: int) -> dict[str, Any]:
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
         if threads() == 1:
             raise WrongBackend("there is no pool of threads")
-        return super().backend(operation, calls)
+        return super().backend(operation, calls, cached)
 
     def pread(self, file: int, n: int, offset: int, /) -> Awaitable[bytes]:
         return to_thread.run_sync(os.pread, file, n, offset)

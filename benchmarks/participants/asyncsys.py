@@ -32,7 +32,7 @@ class AsyncSys(Participant):
     def begin(self) -> None:
         self._before = asyncsys_loop.stats()
 
-    def backend(self, operation: str, calls: int) -> dict[str, Any]:
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
         before, now = self._before, asyncsys_loop.stats()
         if before is None:
             raise WrongBackend("begin() wasn't called")
@@ -49,7 +49,9 @@ class AsyncSys(Participant):
             raise WrongBackend(f"the executor is {now.executor}")
         if not self.fast_path and (inline or submitted < calls):
             raise WrongBackend(f"of {calls} calls, not all went through the table: {found}")
-        if self.fast_path and inline < calls * _INLINE_SHARE and operation in _INLINE:
+        if submitted + inline < calls:
+            raise WrongBackend(f"of {calls} calls, not all were made here: {found}")
+        if cached and self.fast_path and inline < calls * _INLINE_SHARE and operation in _INLINE:
             raise WrongBackend(f"of {calls} calls, too few were answered inline: {found}")
         return found
 
@@ -94,4 +96,4 @@ class AsyncSys(Participant):
 
 
 # Operations that the fast path answers where their data is cached.
-_INLINE = frozenset({"pread", "read_file", "stat"})
+_INLINE = frozenset({"pread", "read_file", "open_read", "stat", "lines"})

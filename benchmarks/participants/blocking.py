@@ -10,12 +10,17 @@ from . import Participant, WrongBackend, functions, threads
 class Nothing(Participant):
     """A loop without any file work: what the others are compared with."""
 
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
+        if threads() != 1:
+            raise WrongBackend("there are threads, though nothing is done")
+        return super().backend(operation, calls, cached)
+
 
 class Blocking(Participant):
-    def backend(self, operation: str, calls: int) -> dict[str, Any]:
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
         if threads() != 1:
             raise WrongBackend("blocking has threads")
-        return super().backend(operation, calls)
+        return super().backend(operation, calls, cached)
 
     async def pread(self, file: int, n: int, offset: int, /) -> bytes:
         return os.pread(file, n, offset)

@@ -44,10 +44,10 @@ class Caio(Participant):
         """Tell by what /proc shows of this process whether the backend is the one asked for."""
         raise NotImplementedError
 
-    def backend(self, operation: str, calls: int) -> dict[str, Any]:
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
         if not self.really():
             raise WrongBackend(f"caio doesn't use {type(self).__name__}")
-        return super().backend(operation, calls) | {"deferred": self.deferred}
+        return super().backend(operation, calls, cached) | {"deferred": self.deferred}
 
     def pread(self, file: int, n: int, offset: int, /) -> Awaitable[bytes]:
         data: Awaitable[bytes] = self._context.read(n, file, offset)
@@ -99,8 +99,8 @@ class IoUring(Caio):
             polled = int(next(line for line in file if line.startswith("SqThread:")).split()[1]) > 0
         return bool(polled == self.options["sqpoll"])
 
-    def backend(self, operation: str, calls: int) -> dict[str, Any]:
-        return super().backend(operation, calls) | {"sqpoll": self.options["sqpoll"]}
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
+        return super().backend(operation, calls, cached) | {"sqpoll": self.options["sqpoll"]}
 
 
 class Threads(Caio):

@@ -23,10 +23,10 @@ class Pool(Participant):
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         raise NotImplementedError
 
-    def backend(self, operation: str, calls: int) -> dict[str, Any]:
+    def backend(self, operation: str, calls: int, cached: bool) -> dict[str, Any]:
         if threads() == 1:
             raise WrongBackend("there is no pool of threads")
-        return super().backend(operation, calls)
+        return super().backend(operation, calls, cached)
 
     def pread(self, file: int, n: int, offset: int, /) -> Awaitable[bytes]:
         return self.call(os.pread, file, n, offset)
