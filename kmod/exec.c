@@ -126,6 +126,13 @@ void exec_cancel_all(struct context *context)
 	spin_unlock(&context->lock);
 }
 
+/* After the claim, and so as late as can be: a filter may have come upon us in our sleep. */
+static bool policy_allows(struct exec_thread *thread)
+{
+	return policy_may_run(thread->call.num) && !policy_is_watched() &&
+	       policy_is_owner(thread->context);
+}
+
 /*
  * Runs the claimed call to its end, or to a restart code, which says that the thread
  * must leave.
@@ -149,6 +156,9 @@ static s64 run_call(struct exec_thread *thread)
 		/* It may have been ours by now: see cancel_thread(). */
 		if (signal_pending(current) || READ_ONCE(thread->cancelled))
 			break;
+		/* Running it again is one more entry: EXEC hands it back when it comes again. */
+		if (!policy_allows(thread))
+			break;
 		restart = ret == -ERESTART_RESTARTBLOCK;
 	}
 	thread->restart_block = ret == -ERESTART_RESTARTBLOCK;
@@ -169,11 +179,7 @@ static long serve_call(struct exec_thread *thread)
 	s64 ret;
 	int error;
 
-	/*
-	 * After the claim, and so as late as can be: a filter may have come upon us in
-	 * our sleep.
-	 */
-	if (!policy_may_run(thread->call.num) || policy_is_watched() || !policy_is_owner(context)) {
+	if (!policy_allows(thread)) {
 		thread->parked = false;
 		thread->counters.refused++;
 		return slot + 1;
@@ -410,11 +416,11 @@ static struct exec_thread *enter(struct context *context)
 	struct task_struct *before = NULL;
 	struct exec_thread *thread;
 
-	if (!fresh)
-		return ERR_PTR(-ENOMEM);
-	spin_lock_init(&fresh->lock);
-	init_task_work(&fresh->interruption, interrupted);
-	fresh->context = context;
+	if (fresh) {
+		spin_lock_init(&fresh->lock);
+		init_task_work(&fresh->interruption, interrupted);
+		fresh->context = context;
+	}
 	spin_lock(&context->lock);
 	thread = find_parked(context);
 	if (thread) {
@@ -425,6 +431,9 @@ static struct exec_thread *enter(struct context *context)
 		 */
 		if (before != current)
 			thread->restart_block = false;
+	} else if (!fresh) {
+		/* Not before the look for a parked call: nobody else may come for it. */
+		thread = ERR_PTR(-ENOMEM);
 	} else if (context->thread_count < max_threads) {
 		thread = fresh;
 		fresh = NULL;
@@ -444,6 +453,16 @@ static struct exec_thread *enter(struct context *context)
 	return thread;
 }
 
+/* Under context->lock. */
+static void remove_thread(struct exec_thread *thread)
+{
+	struct context *context = thread->context;
+
+	list_del(&thread->entry);
+	context->thread_count--;
+	counters_add(&context->counters, &thread->counters);
+}
+
 static void leave(struct exec_thread *thread)
 {
 	struct context *context = thread->context;
@@ -456,9 +475,7 @@ static void leave(struct exec_thread *thread)
 		get_task_struct(current);
 		thread->since_exit = 0;
 	} else {
-		list_del(&thread->entry);
-		context->thread_count--;
-		counters_add(&context->counters, &thread->counters);
+		remove_thread(thread);
 	}
 	spin_unlock(&context->lock);
 	/* A parked one may be another thread's by now, or gone. */
@@ -484,6 +501,31 @@ long exec_serve(struct context *context, struct file *file, u32 idle_millisecond
 	result = serve(thread, idle_milliseconds);
 	leave(thread);
 	fput(file);
+	return result;
+}
+
+/*
+ * The calling thread has the table's memory, but may not serve it any more. Where a call
+ * is parked, its own first, the thread gets it to run by itself: returns slot + 1, or 0
+ * where there is none.
+ */
+long exec_hand_back(struct context *context)
+{
+	struct exec_thread *thread;
+	long result = 0;
+
+	spin_lock(&context->lock);
+	thread = find_parked(context);
+	if (thread) {
+		result = thread->call.slot + 1;
+		thread->counters.refused++;
+		remove_thread(thread);
+	}
+	spin_unlock(&context->lock);
+	if (thread) {
+		put_task_struct(thread->task);
+		kfree(thread);
+	}
 	return result;
 }
 

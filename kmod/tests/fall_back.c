@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fall_back - a seccomp filter comes upon the library in mid-flight: the module serves its threads no
- * more, and they go on by themselves. Every call ends, whether it was submitted before or after.
+ * fall_back - a seccomp filter comes upon the library in mid-flight, or it becomes another user: the module
+ * serves its threads no more, and they go on by themselves. Every call ends, whether it was submitted
+ * before or after.
  */
 #define _GNU_SOURCE
 #include <linux/filter.h>
@@ -27,27 +28,41 @@ static void run_calls(struct owner *owner)
 	}
 }
 
-static void child(void *unused)
+/* Threads don't notice, and those that sleep sleep on. */
+static void filter(void)
 {
 	struct sock_filter allow_all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	struct sock_fprog program = {.len = 1, .filter = &allow_all};
+
+	CHECK_EQUAL(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
+		SKIP("this kernel has no seccomp filters\n");
+}
+
+/* libc has each thread do it, in the handler of a signal. */
+static void become_somebody_else(void)
+{
+	if (geteuid() != 0)
+		SKIP("only root can become somebody else\n");
+	CHECK_EQUAL(setresuid(1, 1, 1), 0);
+}
+
+static void child(void *strike)
+{
 	struct owner owner = open_owner(SLOTS, 8, 60 * 1000);
 	int64_t results[SLOTS];
 	char bytes[BLOCKED];
 	int32_t slots[BLOCKED];
 	int ends[2];
 
-	(void)unused;
 	open_pipe(ends);
 	run_calls(&owner);
-	/* In the kernel when the filter comes. */
+	/* In the kernel when it comes. */
 	for (uint32_t i = 0; i < BLOCKED; i++)
 		slots[i] = submit_read(&owner, ends[0], &bytes[i], 1);
 	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
 	WAIT_UNTIL(statistics(&owner).workers >= BLOCKED);
-	CHECK_EQUAL(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
-		SKIP("this kernel has no seccomp filters\n");
+	(*(void (**)(void))strike)();
 	run_calls(&owner);
 
 	/* What was in the kernel goes on: one is cancelled, the others get their byte. */
@@ -68,7 +83,12 @@ static void child(void *unused)
 
 int main(void)
 {
+	static void (*const strikes[])(void) = {filter, become_somebody_else};
+	int status = 0;
+
 	close(open_device());
 	setenv("ASYNCSYS_EXECUTOR", "kmod", 1);
-	return in_child(child, NULL);
+	for (size_t i = 0; i < sizeof strikes / sizeof strikes[0] && status == 0; i++)
+		status = in_child(child, (void *)&strikes[i]);
+	return status;
 }

@@ -250,7 +250,8 @@ struct async_syscall_init {
  *   EINTR            a signal handler ran. A call that it interrupted goes on when a thread comes.
  *   ETIME            idle_milliseconds without a request (0: no limit)
  *   EFAULT           the table isn't there, or not writable
- *   EPERM            see above; also checked before each entry
+ *   EPERM            see above; also checked before each entry. A call that was interrupted, by the
+ *                    signal in whose handler the credentials changed, say, comes back first (n > 0).
  *   ENXIO            no ASYNC_SYSCALL_INIT yet
  *   EAGAIN           the table has max_threads exec threads
  */
