@@ -28,7 +28,6 @@
 #include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/stat.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -139,9 +138,11 @@ static bool policy_allows(struct exec_thread *thread)
  */
 static s64 run_call(struct exec_thread *thread)
 {
-	bool restart = thread->restart_block;
+	bool restart = thread->restarts;
 	s64 ret;
 
+	if (restart)
+		current->restart_block = thread->restart_block;
 	for (;;) {
 		if (restart)
 			ret = current->restart_block.fn(&current->restart_block);
@@ -161,7 +162,10 @@ static s64 run_call(struct exec_thread *thread)
 			break;
 		restart = ret == -ERESTART_RESTARTBLOCK;
 	}
-	thread->restart_block = ret == -ERESTART_RESTARTBLOCK;
+	/* The task's own doesn't outlive a signal handler, which ends calls that need it. */
+	thread->restarts = ret == -ERESTART_RESTARTBLOCK;
+	if (thread->restarts)
+		thread->restart_block = current->restart_block;
 	return ret;
 }
 
@@ -195,7 +199,7 @@ static long serve_call(struct exec_thread *thread)
 	thread->parked = is_restart_code(ret);
 	if (thread->parked)
 		return leave_and_return();
-	thread->restart_block = false;
+	thread->restarts = false;
 	thread->counters.executed++;
 	thread->burst++;
 	thread->since_exit++;
@@ -391,29 +395,20 @@ static long serve(struct exec_thread *thread, u32 idle_milliseconds)
 	return result;
 }
 
-/*
- * The thread's own parked call if it has one, else another's, whose thread may never
- * come back.
- */
+/* A parked call is anybody's: its own thread may never come back. */
 static struct exec_thread *find_parked(struct context *context)
 {
-	struct exec_thread *found = NULL;
 	struct exec_thread *thread;
 
-	list_for_each_entry(thread, &context->threads, entry) {
-		if (thread->inside)
-			continue;
-		if (thread->task == current)
+	list_for_each_entry(thread, &context->threads, entry)
+		if (!thread->inside)
 			return thread;
-		found = thread;
-	}
-	return found;
+	return NULL;
 }
 
 static struct exec_thread *enter(struct context *context)
 {
 	struct exec_thread *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
-	struct task_struct *before = NULL;
 	struct exec_thread *thread;
 
 	if (fresh) {
@@ -423,32 +418,22 @@ static struct exec_thread *enter(struct context *context)
 	}
 	spin_lock(&context->lock);
 	thread = find_parked(context);
-	if (thread) {
-		before = thread->task;
-		/*
-		 * What a time-limited call has left to wait is in the task that waited:
-		 * begin again.
-		 */
-		if (before != current)
-			thread->restart_block = false;
-	} else if (!fresh) {
+	if (!thread && !fresh) {
 		/* Not before the look for a parked call: nobody else may come for it. */
 		thread = ERR_PTR(-ENOMEM);
-	} else if (context->thread_count < max_threads) {
+	} else if (!thread && context->thread_count >= max_threads) {
+		thread = ERR_PTR(-EAGAIN);
+	} else if (!thread) {
 		thread = fresh;
 		fresh = NULL;
 		list_add(&thread->entry, &context->threads);
 		context->thread_count++;
-	} else {
-		thread = ERR_PTR(-EAGAIN);
 	}
 	if (!IS_ERR(thread)) {
 		thread->task = current;
 		thread->inside = true;
 	}
 	spin_unlock(&context->lock);
-	if (before)
-		put_task_struct(before);
 	kfree(fresh);
 	return thread;
 }
@@ -471,12 +456,10 @@ static void leave(struct exec_thread *thread)
 	end_burst(thread);
 	spin_lock(&context->lock);
 	thread->inside = false;
-	if (parked) {
-		get_task_struct(current);
+	if (parked)
 		thread->since_exit = 0;
-	} else {
+	else
 		remove_thread(thread);
-	}
 	spin_unlock(&context->lock);
 	/* A parked one may be another thread's by now, or gone. */
 	if (parked)
@@ -506,8 +489,8 @@ long exec_serve(struct context *context, struct file *file, u32 idle_millisecond
 
 /*
  * The calling thread has the table's memory, but may not serve it any more. Where a call
- * is parked, its own first, the thread gets it to run by itself: returns slot + 1, or 0
- * where there is none.
+ * is parked, the thread gets it to run by itself: returns slot + 1, or 0 where there is
+ * none.
  */
 long exec_hand_back(struct context *context)
 {
@@ -522,10 +505,7 @@ long exec_hand_back(struct context *context)
 		remove_thread(thread);
 	}
 	spin_unlock(&context->lock);
-	if (thread) {
-		put_task_struct(thread->task);
-		kfree(thread);
-	}
+	kfree(thread);
 	return result;
 }
 
@@ -578,8 +558,6 @@ void exec_free_parked(struct context *context)
 	struct exec_thread *thread;
 	struct exec_thread *next;
 
-	list_for_each_entry_safe(thread, next, &context->threads, entry) {
-		put_task_struct(thread->task);
+	list_for_each_entry_safe(thread, next, &context->threads, entry)
 		kfree(thread);
-	}
 }

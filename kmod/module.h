@@ -23,6 +23,7 @@
 #include <linux/fs.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/restart_block.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/spinlock.h>
@@ -73,16 +74,18 @@ struct call {
 
 /*
  * A thread inside EXEC. One that a signal takes out in the middle of a call stays on
- * the list, parked: its request is claimed, and goes on when it comes back.
+ * the list, parked: its request is claimed, and goes on with the next thread that comes,
+ * which mostly is the same.
  */
 struct exec_thread {
 	struct context *context;
 	struct list_head entry;
-	struct task_struct *task; /* with a reference while it isn't inside */
+	struct task_struct *task; /* while it is inside */
 	bool inside;
 	bool parked;
 	bool spins;	/* the last pause was short */
-	bool restart_block; /* parked: what is to go on stands in task->restart_block */
+	bool restarts;	/* parked: goes on by the restart_block, with the time that is left */
+	struct restart_block restart_block;
 	u32 epoch;
 	u32 since_exit;   /* requests since the thread last was in user mode */
 	u32 burst;        /* requests since the ring was empty */
