@@ -55,11 +55,30 @@ static void interrupted(struct callback_head *work)
 {
 }
 
+/* Under thread->lock, while its call is running. */
+static int interrupt_call(struct exec_thread *thread)
+{
+	int error;
+
+	lockdep_assert_held(&thread->lock);
+	if (thread->cancelled)
+		return 0;
+	/* Before the work can run: whoever has run it must see this. */
+	WRITE_ONCE(thread->cancelled, true);
+	error = task_work_add(thread->task, &thread->interruption, TWA_SIGNAL);
+	if (error)
+		WRITE_ONCE(thread->cancelled, false);
+	return error;
+}
+
 static void begin_call(struct exec_thread *thread)
 {
 	spin_lock(&thread->lock);
 	thread->running = true;
 	thread->cancelled = false;
+	/* END has come since the claim, and passed over a call that wasn't running. */
+	if (READ_ONCE(thread->context->ends) != thread->ends)
+		interrupt_call(thread);
 	spin_unlock(&thread->lock);
 }
 
@@ -83,19 +102,12 @@ static bool end_call(struct exec_thread *thread)
  */
 static int cancel_thread(struct exec_thread *thread, u32 slot)
 {
-	int error = 0;
+	int error = -EAGAIN;
 
 	lockdep_assert_held(&thread->context->lock);
 	spin_lock(&thread->lock);
-	if (!thread->running || (slot != ANY_SLOT && thread->call.slot != slot)) {
-		error = -EAGAIN;
-	} else if (!thread->cancelled) {
-		/* Before the work can run: whoever has run it must see this. */
-		WRITE_ONCE(thread->cancelled, true);
-		error = task_work_add(thread->task, &thread->interruption, TWA_SIGNAL);
-		if (error)
-			WRITE_ONCE(thread->cancelled, false);
-	}
+	if (thread->running && (slot == ANY_SLOT || thread->call.slot == slot))
+		error = interrupt_call(thread);
 	spin_unlock(&thread->lock);
 	return error;
 }
@@ -115,11 +127,14 @@ int exec_cancel(struct context *context, u32 slot)
 	return error;
 }
 
+/* END: for the calls that are running, and those that are claimed and would still begin. */
 void exec_cancel_all(struct context *context)
 {
 	struct exec_thread *thread;
 
 	spin_lock(&context->lock);
+	/* Before the locks of the threads are taken: see begin_call(). */
+	WRITE_ONCE(context->ends, context->ends + 1);
 	list_for_each_entry(thread, &context->threads, entry)
 		cancel_thread(thread, ANY_SLOT);
 	spin_unlock(&context->lock);
@@ -354,6 +369,7 @@ static long serve_once(struct exec_thread *thread, u32 idle_milliseconds)
 		thread->since_exit = 0;
 		return leave_and_return();
 	}
+	thread->ends = READ_ONCE(context->ends);
 	switch (table_claim(context, &thread->call)) {
 	case CLAIM_REQUEST:
 		return serve_call(thread);

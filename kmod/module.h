@@ -58,6 +58,7 @@ struct context {
 
 	spinlock_t lock; /* the threads, and what they left behind */
 	struct list_head threads;
+	u32 ends; /* times that END interrupted the calls */
 	u32 thread_count;
 	struct async_syscall_counters counters; /* of threads that have left */
 	atomic64_t doorbells;
@@ -87,6 +88,7 @@ struct exec_thread {
 	bool restarts;	/* parked: goes on by the restart_block, with the time that is left */
 	struct restart_block restart_block;
 	u32 epoch;
+	u32 ends;	  /* context->ends, before the claim */
 	u32 since_exit;   /* requests since the thread last was in user mode */
 	u32 burst;        /* requests since the ring was empty */
 	struct call call;
