@@ -128,25 +128,44 @@ fault:
 	return -EFAULT;
 }
 
-/* Whether END stands at the head of the ring. */
+/*
+ * Whether END is what comes next in the ring. Entries of requests that were withdrawn may
+ * stand before it, as many as there are slots.
+ */
 int table_at_end(struct context *context)
 {
 	const u32 mask = context->slots - 1;
 	u32 state = SYSCALL_NONE;
+	u32 left = context->slots;
+	int error = 0;
+	u64 at = 0;
 	u64 head;
 	u64 tail;
 	u32 slot;
 
-	if (!user_access_begin(context->control, context->bytes))
-		return -EFAULT;
-	unsafe_get_user(head, &context->control->pending_head, fault);
-	unsafe_get_user(tail, &context->control->pending_tail, fault);
-	if (head != tail) {
-		unsafe_get_user(slot, &context->pending[head & mask], fault);
-		unsafe_get_user(state, &context->info[slot & mask].state, fault);
+	while (left && !error) {
+		if (!user_access_begin(context->control, context->bytes))
+			return -EFAULT;
+		unsafe_get_user(head, &context->control->pending_head, fault);
+		unsafe_get_user(tail, &context->control->pending_tail, fault);
+		at = max(at, head);
+		for (int i = 0; i < TRIES && left; i++, at++, left--) {
+			if (at == tail) {
+				left = 0;
+				break;
+			}
+			unsafe_get_user(slot, &context->pending[at & mask], fault);
+			unsafe_get_user(state, &context->info[slot & mask].state, fault);
+			if (state == SYSCALL_END || state == SYSCALL_HASCALL) {
+				left = 0;
+				break;
+			}
+		}
+		user_access_end();
+		if (left)
+			error = try_again();
 	}
-	user_access_end();
-	return state == SYSCALL_END;
+	return error ?: state == SYSCALL_END;
 fault:
 	user_access_end();
 	return -EFAULT;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* end_blocked - END ends threads that are stuck in calls: where one is free to see it, and where none is. */
+/*
+ * end_blocked - END ends threads that are stuck in calls: where one is free to see it, and where none is. Entries of
+ * requests that were withdrawn may stand before it.
+ */
 #define _GNU_SOURCE
 #include "kmod_table.h"
 
-static void run(uint32_t stuck, uint32_t free_threads)
+static void run(uint32_t stuck, uint32_t free_threads, uint32_t withdrawn)
 {
-	struct kmod_table table = make_kmod_table(8);
+	struct kmod_table table = make_kmod_table(128);
 	struct kmod_thread threads[8];
 	uint32_t count = stuck + free_threads;
 	int ends[2];
@@ -20,7 +23,9 @@ static void run(uint32_t stuck, uint32_t free_threads)
 	}
 	for (uint32_t i = 0; i < count; i++)
 		wait_until_asleep(threads[i].tid);
-	end_threads(&table, 7, count);
+	for (uint32_t i = 0; i < withdrawn; i++)
+		post(&table.own, stuck + i, SYSCALL_NONE);
+	end_threads(&table, 127, count);
 	for (uint32_t i = 0; i < count; i++)
 		CHECK_EQUAL(left_kmod(&threads[i]), 0);
 	for (uint32_t i = 0; i < stuck; i++)
@@ -32,8 +37,10 @@ static void run(uint32_t stuck, uint32_t free_threads)
 
 int main(void)
 {
-	run(3, 1);
-	run(3, 0);
-	run(0, 4);
+	run(3, 1, 0);
+	run(3, 0, 0);
+	run(0, 4, 0);
+	run(3, 0, 1);
+	run(3, 0, 100);
 	return 0;
 }
