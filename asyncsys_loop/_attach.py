@@ -87,7 +87,7 @@ def make_engine(
         raise TypeError(f"fast_path must be a bool, not {type(fast_path).__name__}")
     engine = Engine(
         loop,
-        executor=_executors.choose(executor),
+        executor=_executors.choose(executor, slots),
         slots=slots,
         max_workers=max_workers,
         fast_path=fast_path,
