@@ -203,7 +203,8 @@ static long serve_call(struct exec_thread *thread)
 		thread->counters.refused++;
 		return slot + 1;
 	}
-	trace_async_syscall_claim(slot, thread->call.num);
+	if (!thread->parked)
+		trace_async_syscall_claim(slot, thread->call.num);
 	begin_call(thread);
 	ret = run_call(thread);
 	cancelled = end_call(thread);
@@ -437,7 +438,7 @@ static struct exec_thread *enter(struct context *context)
 	if (!thread && !fresh) {
 		/* Not before the look for a parked call: nobody else may come for it. */
 		thread = ERR_PTR(-ENOMEM);
-	} else if (!thread && context->thread_count >= max_threads) {
+	} else if (!thread && context->thread_count >= READ_ONCE(max_threads)) {
 		thread = ERR_PTR(-EAGAIN);
 	} else if (!thread) {
 		thread = fresh;
