@@ -300,4 +300,3 @@ MODULE_AUTHOR("The asyncsys-loop authors");
 MODULE_DESCRIPTION("Runs system calls that a process writes into a table");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("1");
-MODULE_ALIAS("devname:async_syscall");

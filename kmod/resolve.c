@@ -8,8 +8,10 @@
  * and entries of the table must be the functions that they are supposed to be. Where
  * anything is in doubt the module isn't loaded, and says why.
  *
- * Functions of the kernel are called through static calls. These are direct: no
- * indirect branch for retpolines, CET or kCFI to mind.
+ * The two single functions are called through static calls, which are direct. The system
+ * call itself is an indirect call through the table, as it was for long at the kernel's
+ * own entry: its functions begin with ENDBR, and have the type of the table's entries, for
+ * CET and kCFI to check; the compiler makes a retpoline of it where that is wanted.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

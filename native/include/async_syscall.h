@@ -212,9 +212,9 @@ ASYNC_SYSCALL_ASSERT(offsetof(struct async_syscall_control, notifications) == 33
  * ASYNC_SYSCALL_INIT; indices are masked; number and arguments are copied once, after the claim.
  * Who scribbles over a table that is being served gets undefined results, in the own process.
  *
- * Every request of this file takes the memory (and the first three, the credentials too) of the
- * task that called ASYNC_SYSCALL_INIT: EPERM for others, such as a forked child. 32-bit callers get
- * ENOTTY.
+ * After ASYNC_SYSCALL_INIT every request takes the memory of the task that called it, and EXEC its
+ * credentials too: EPERM for others, such as a forked child. 32-bit callers get ENOTTY. Whoever maps
+ * the same memory posts calls that run as the owner of the table: so it should be private.
  */
 #define ASYNC_SYSCALL_DEVICE "/dev/async_syscall"
 #define ASYNC_SYSCALL_IOCTL_TYPE 0xD5
@@ -254,6 +254,12 @@ struct async_syscall_init {
  *                    signal in whose handler the credentials changed, say, comes back first (n > 0).
  *   ENXIO            no ASYNC_SYSCALL_INIT yet
  *   EAGAIN           the table has max_threads exec threads
+ *   ENOMEM           no memory for one more
+ *   EINVAL           flags or reserved fields that aren't zero
+ *
+ * A thread that goes out, for a signal or a stop say, counts itself out of `awake` and rings for
+ * nobody. Requests that it leaves in the ring wait until it is back, or until the owner comes to
+ * see that none is claimed: the library's watch does (pool.c), others have to do it by themselves.
  */
 struct async_syscall_exec {
 	__u32 flags;
@@ -264,7 +270,7 @@ struct async_syscall_exec {
 /*
  * Interrupts the call in a slot that is EXECUTING, which completes with ECANCELED where the call
  * could be interrupted, else with its result. EAGAIN: no thread of the module runs that slot at the
- * moment. (The owner withdraws a request that nobody has claimed, HASCALL to NONE, by itself.)
+ * moment. EINVAL: no such slot, or flags. (The owner withdraws a request that nobody has claimed, HASCALL to NONE, by itself.)
  */
 struct async_syscall_cancel {
 	__u32 flags;
