@@ -35,6 +35,8 @@
 #include "trace.h"
 
 #define CALLS_PER_ENTRY 1024
+#define MAX_NAP NSEC_PER_MSEC
+#define MANY_CALLS 8
 /* Not a result and not an error: stay in the loop. */
 #define GO_ON 0x7fffffff
 
@@ -184,6 +186,18 @@ static s64 run_call(struct exec_thread *thread)
 	return ret;
 }
 
+/* For nap() to know the owner's ways. Where threads are at odds, it's out by some. */
+static void count_completed(struct context *context, u32 before)
+{
+	u32 completed = READ_ONCE(context->completed);
+
+	if (before == COMPLETED_ARMED || before == COMPLETED_POLLED) {
+		WRITE_ONCE(context->taken, before == COMPLETED_POLLED ? completed : 0);
+		completed = 0;
+	}
+	WRITE_ONCE(context->completed, completed + 1);
+}
+
 /*
  * Runs the call, or goes on with it, and completes its slot. Returns GO_ON, or what
  * EXEC returns.
@@ -192,8 +206,8 @@ static long serve_call(struct exec_thread *thread)
 {
 	struct context *context = thread->context;
 	const u32 slot = thread->call.slot;
-	bool notify = false;
 	bool cancelled;
+	u32 before;
 	u32 epoch;
 	s64 ret;
 	int error;
@@ -220,10 +234,11 @@ static long serve_call(struct exec_thread *thread)
 	thread->burst++;
 	thread->since_exit++;
 	trace_async_syscall_complete(slot, thread->call.num, ret);
-	error = table_complete(context, slot, ret, &notify, &epoch);
+	error = table_complete(context, slot, ret, &before, &epoch);
 	if (error)
 		return error;
-	if (notify) {
+	count_completed(context, before);
+	if (before == COMPLETED_ARMED) {
 		thread->counters.notifications++;
 		compat_eventfd_signal(context->eventfd);
 	}
@@ -329,10 +344,33 @@ static bool may_spin(u64 until)
 }
 
 /*
+ * Sleeps for a quarter of the pause, or for as long as one may spin. Returns false where
+ * that makes no sense, or no more: the owner has little to do before it waits for the
+ * next call, or a request would have to wait for as long as the process's own watch takes
+ * to send somebody else.
+ */
+static bool nap(struct exec_thread *thread, u64 pause, u64 least)
+{
+	struct context *context = thread->context;
+	const u64 nanoseconds = max(pause / 4, least);
+	ktime_t interval = ns_to_ktime(nanoseconds);
+
+	if (!least || nanoseconds > MAX_NAP || signal_pending(current))
+		return false;
+	if (READ_ONCE(context->taken) < MANY_CALLS || table_owner_looks(context) <= 0)
+		return false;
+	set_current_state(TASK_INTERRUPTIBLE);
+	schedule_hrtimeout_range(&interval, nanoseconds / 4, HRTIMER_MODE_REL);
+	return true;
+}
+
+/*
  * Nothing to do. A pause is taken to be as long as the one before: after a short one the
  * thread looks for up to max_spin, which saves the owner a doorbell, and itself the way
- * to sleep and back. After a long one it looks for some microseconds and sleeps. Returns
- * GO_ON, or what EXEC returns.
+ * to sleep and back. After a long one it looks for some microseconds. An owner that takes
+ * many calls at a time, and comes for them by itself, is busy with those: it doesn't wait
+ * for the next ones yet, so the thread naps, and saves it the doorbell that way. Then the
+ * thread sleeps. Returns GO_ON, or what EXEC returns.
  */
 static long wait_for_request(struct exec_thread *thread, u32 idle_milliseconds)
 {
@@ -343,10 +381,12 @@ static long wait_for_request(struct exec_thread *thread, u32 idle_milliseconds)
 	long result = GO_ON;
 
 	/* One is enough. */
-	if (empty > 0 && thread->spins && !atomic_xchg(&context->spinning, 1)) {
-		while (empty > 0 && may_spin(start + limit))
+	if (empty > 0 && !atomic_xchg(&context->looking, 1)) {
+		while (empty > 0 && thread->spins && may_spin(start + limit))
 			empty = table_stays_empty(context);
-		atomic_set(&context->spinning, 0);
+		while (empty > 0 && nap(thread, ktime_get_ns() - start, limit))
+			empty = table_is_empty(context);
+		atomic_set(&context->looking, 0);
 	}
 	if (empty)
 		result = empty < 0 ? empty : sleep_on_bell(thread, idle_milliseconds);

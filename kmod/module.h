@@ -54,7 +54,9 @@ struct context {
 	 */
 	wait_queue_head_t sleepers;
 	atomic_t bell;
-	atomic_t spinning; /* a thread looks for long before it sleeps */
+	atomic_t looking; /* a thread looks for long before it sleeps */
+	u32 completed; /* calls, since the owner last came for them */
+	u32 taken; /* calls that it took then, 0 where it had to be told */
 
 	spinlock_t lock; /* the threads, and what they left behind */
 	struct list_head threads;
@@ -114,9 +116,10 @@ void exec_free_parked(struct context *context);
 enum claim { CLAIM_NONE, CLAIM_END, CLAIM_REQUEST, CLAIM_BUSY };
 
 int table_claim(struct context *context, struct call *call);
-int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32 *epoch);
+int table_complete(struct context *context, u32 slot, s64 ret, u32 *before, u32 *epoch);
 int table_at_end(struct context *context);
 int table_look(struct context *context, u64 *head, u64 *tail, bool *awake);
+int table_owner_looks(struct context *context);
 int table_is_empty(struct context *context);
 int table_stays_empty(struct context *context);
 int table_join_awake(struct context *context, u32 *epoch);

@@ -32,8 +32,8 @@ void __init policy_init(void)
 }
 
 /*
- * A number that there is no call for may run as well: it gives ENOSYS. What is no system call at all the
- * process runs itself.
+ * A number that there is no call for may run as well: it gives ENOSYS. What is no system
+ * call at all the process runs itself.
  */
 bool policy_may_run(u32 num)
 {

@@ -87,10 +87,10 @@ fault:
 }
 
 /*
- * EXECUTING to COMPLETED, and onto the stack of completed slots. Sets *notify where the
- * owner must be told, and *epoch to the present one.
+ * EXECUTING to COMPLETED, and onto the stack of completed slots. Sets *before to what
+ * stood there, and *epoch to the present one.
  */
-int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32 *epoch)
+int table_complete(struct context *context, u32 slot, s64 ret, u32 *before, u32 *epoch)
 {
 	struct async_syscall_control __user *control = context->control;
 	struct async_syscall_info __user *info = &context->info[slot];
@@ -120,7 +120,7 @@ int table_complete(struct context *context, u32 slot, s64 ret, bool *notify, u32
 		if (!user_access_begin(context->control, context->bytes))
 			return -EFAULT;
 	}
-	*notify = first == COMPLETED_ARMED;
+	*before = first;
 	*epoch = awake >> AWAKE_EPOCH_SHIFT;
 	return 0;
 fault:
@@ -208,6 +208,16 @@ int table_look(struct context *context, u64 *head, u64 *tail, bool *awake)
 fault:
 	user_access_end();
 	return -EFAULT;
+}
+
+/* Whether the owner comes for what is completed without being told. */
+int table_owner_looks(struct context *context)
+{
+	u32 completed;
+
+	if (get_user(completed, &context->control->completed))
+		return -EFAULT;
+	return completed != COMPLETED_ARMED;
 }
 
 int table_is_empty(struct context *context)
