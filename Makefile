@@ -120,6 +120,8 @@ engine_sources := $(wildcard native/engine/*.c)
 c_tests := $(wildcard native/tests/*.c)
 C_TESTS := $(c_tests)
 c_files := $(c_sources) $(c_tests) $(engine_sources) $(wildcard native/*.h native/*/*.h)
+# The module's own sources are checkpatch's.
+formatted_files := $(c_files) $(wildcard kmod/tests/*.[ch] benchmarks/*/*.c)
 shell_files := .ci/run $(filter-out %.py,$(wildcard tools/*)) $(wildcard kmod/vm/init)
 
 # What is installed, by purpose. The native module goes into the environment alone: the package itself is the checkout's.
@@ -170,7 +172,7 @@ run_serve: $(venv)/native.stamp
 run_format: $(venv)/lint.stamp
 	@$(python) -m ruff check --quiet --fix-only $(python_files)
 	@$(python) -m ruff format --quiet $(python_files)
-	@$(venv)/bin/clang-format -i $(c_files)
+	@$(venv)/bin/clang-format -i $(formatted_files)
 
 run_coverage: $(venv)/test.stamp
 	@$(python) -m coverage run -m pytest -q
@@ -200,7 +202,7 @@ ruff-check:   ; @tools/step $@ $(python) -m ruff check $(python_files)
 ruff-format:  ; @tools/step $@ $(python) -m ruff format --check $(python_files)
 mypy:         ; @tools/step $@ $(python) -m mypy $(python_files)
 pyright:      ; @PYTHONPATH=$(CURDIR) tools/step $@ $(venv)/bin/pyright --pythonpath $(python) --ignoreexternal --verifytypes asyncsys_loop
-clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(c_files)
+clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(formatted_files)
 clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) $(engine_sources) -- $(c_flags) $(python_include)
 shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck --exclude=SC1091 $(shell_files)
 kmod-lint:    ; @tools/step $@ $(MAKE) -C kmod lint

@@ -7,9 +7,8 @@ int main(void)
 {
 	struct kmod_table table = make_kmod_table(8);
 	/* The last two are no system calls at all: compound.c's, and x32's. */
-	const long never[] = {SYS_clone,  SYS_execve,
-	                      SYS_setuid, SYS_ioctl,
-	                      0xffffffff, ASYNC_SYSCALL_COMPOUND | SYS_getpid};
+	const long never[] = {SYS_clone, SYS_execve, SYS_setuid,
+	                      SYS_ioctl, 0xffffffff, ASYNC_SYSCALL_COMPOUND | SYS_getpid};
 	const uint32_t count = sizeof never / sizeof never[0];
 
 	for (uint32_t i = 0; i < count; i++) {

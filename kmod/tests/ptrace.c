@@ -46,8 +46,7 @@ static void be_traced(bool in_call, int from_tracer, int to_tracer)
 	open_pipe(ends);
 	call(&table, 0, SYS_read, ends[0], (intptr_t)&byte, 1);
 	wait_until_blocked(&table, 0, exec_thread.tid);
-	CHECK_EQUAL(write(to_tracer, &exec_thread.tid, sizeof exec_thread.tid),
-	            sizeof exec_thread.tid);
+	CHECK_EQUAL(write(to_tracer, &exec_thread.tid, sizeof exec_thread.tid), sizeof exec_thread.tid);
 	hear(from_tracer); /* it was attached, stopped, and let go */
 	if (!in_call) {
 		CHECK_EQUAL(write(ends[1], "x", 1), 1);

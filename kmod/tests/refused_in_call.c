@@ -92,8 +92,8 @@ static void poll_by_io_uring(int fd)
 		SKIP("no io_uring here: %s\n", strerror(errno));
 	indices = mmap(NULL, params.sq_off.array + 4, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
 	               IORING_OFF_SQ_RING);
-	request = mmap(NULL, sizeof *request, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
-	               IORING_OFF_SQES);
+	request =
+	    mmap(NULL, sizeof *request, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
 	CHECK(indices != MAP_FAILED && request != MAP_FAILED);
 	*request = (struct io_uring_sqe){
 	    .opcode = IORING_OP_POLL_ADD, .fd = fd, .poll32_events = POLLIN, .len = 0};
