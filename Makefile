@@ -55,7 +55,7 @@ test-kmod: ## the kernel module in guests: its C tests, the library's, pytest; s
 	@rm -rf build/log
 	$(call set_up,$(test_packages) perl,ready_test ready_guests)
 	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
-	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" kmod-lint guest_steps || status=$$?; \
+	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" kmod-lint kmod-dkms guest_steps || status=$$?; \
 	    tools/step --sum && exit $$status
 
 test-kmod-all: ## the kernel module on each kernel there is, debug included, with fuzzers
@@ -196,7 +196,7 @@ run_dist: $(venv)/lint.stamp
 # ---- lint -------------------------------------------------------------------------------------------------------------
 
 lint_steps := ruff-check ruff-format mypy pyright clang-format clang-tidy shellcheck generated
-.PHONY: lint_steps $(lint_steps) kmod-lint
+.PHONY: lint_steps $(lint_steps) kmod-lint kmod-dkms
 lint_steps: $(lint_steps)
 ruff-check:   ; @tools/step $@ $(python) -m ruff check $(python_files)
 ruff-format:  ; @tools/step $@ $(python) -m ruff format --check $(python_files)
@@ -206,6 +206,7 @@ clang-format: ; @tools/step $@ $(venv)/bin/clang-format --dry-run --Werror $(for
 clang-tidy:   ; @tools/step $@ $(venv)/bin/clang-tidy --quiet $(c_sources) $(c_tests) $(engine_sources) -- $(c_flags) $(python_include)
 shellcheck:   ; @tools/step $@ $(venv)/bin/shellcheck --exclude=SC1091 $(shell_files)
 kmod-lint:    ; @tools/step $@ $(MAKE) -C kmod lint
+kmod-dkms:    ; @tools/step $@ kmod/vm/vm dkms
 generated:    ; @tools/step $@ sh -c '$(python) native/syscalls_table.py check && $(python) native/state_diagram.py --check'
 
 # ---- C tests: one behaviour per program, as built for users and under the sanitizers -----------------------------------
