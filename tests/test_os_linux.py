@@ -365,6 +365,27 @@ async def test_cancelled_range_at_any_moment(turns: int, two: tuple[int, int]) -
     assert f":{os.fstat(two[0]).st_ino} " not in locks
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_range_is_unlocked_where_it_was_locked(
+    cancelled: bool, two: tuple[int, int]
+) -> None:
+    """Who has the lock moves the position, as one does to use what is locked."""
+
+    async def use() -> None:
+        async with twins.lockf(two[0], os.F_LOCK, -10):
+            os.lseek(two[0], 50, os.SEEK_SET)
+            assert f":{os.fstat(two[0]).st_ino} 10 19" in Path("/proc/locks").read_text()
+            if cancelled:
+                using.cancel()
+                await asyncio.sleep(0)
+
+    os.lseek(two[0], 20, os.SEEK_SET)
+    using = asyncio.create_task(use())
+    await asyncio.wait([using])
+    assert using.cancelled() == cancelled
+    assert f":{os.fstat(two[0]).st_ino} " not in Path("/proc/locks").read_text()
+
+
 async def test_locking_is_a_coroutine(two: tuple[int, int]) -> None:
     locking = twins.flock(two[0], fcntl.LOCK_EX)
     assert asyncio.iscoroutine(locking)

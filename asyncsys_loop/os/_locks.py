@@ -12,6 +12,7 @@ it have come at that very moment, it is given back. Unlocking is always done, ca
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import struct
 import sys
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _flock = operation("flock", "fildes int")
 _unlock = operation("flock", f"fildes {LOCK_UN}", must_run=True)
 _fcntl = operation("fcntl", "fd int memory")
+_lseek = operation("lseek", "fd off_t int", result=int)
 _unlock_range = operation("fcntl", f"fd {F_SETLK} memory", must_run=True)
 
 _FLOCK: Final = struct.Struct("=hh4xqqi4x")  # type, whence, start, length, pid
@@ -115,27 +117,42 @@ def lockf(fd: int, command: int, length: int, /) -> _Locking:
         BlockingIOError, PermissionError: F_TLOCK or F_TEST, and another process has a lock.
         OSError: EDEADLK: the other one waits for a lock of this one.
     """
-    return _Locking(_lockf(fd, command, length), lambda: _lockf(fd, os.F_ULOCK, length))
+    start = 0
+
+    async def lock() -> None:
+        nonlocal start
+        start = await _lockf(fd, command, length)
+
+    async def unlock() -> None:
+        sys.audit("os.lockf", fd, os.F_ULOCK, length)
+        await _unlock_range(fd, _FLOCK.pack(F_UNLCK, os.SEEK_SET, start, length, 0))
+
+    return _Locking(lock(), unlock)
 
 
-async def _lockf(fd: int, command: int, length: int) -> None:
+async def _lockf(fd: int, command: int, length: int) -> int:
+    """Return where the part begins: who has the lock may move the position."""
     fd, command, length = convert.c_int(fd), convert.c_int(command), convert.off_t(length)
     commands = {os.F_LOCK: F_SETLKW, os.F_TLOCK: F_SETLK, os.F_ULOCK: F_SETLK, os.F_TEST: F_GETLK}
     sys.audit("os.lockf", fd, command, length)
     if command not in commands:
         raise convert.os_error(-EINVAL)
-    unlocked = _FLOCK.pack(F_UNLCK, os.SEEK_CUR, 0, length, 0)
+    start = 0
     if command == os.F_ULOCK:
-        await _unlock_range(fd, unlocked)
-        return
-    memory = bytearray(_FLOCK.pack(F_WRLCK, os.SEEK_CUR, 0, length, 0))
+        # Of the position as it is now, by one call: nothing comes before, to be cancelled.
+        await _unlock_range(fd, _FLOCK.pack(F_UNLCK, os.SEEK_CUR, 0, length, 0))
+        return start
+    with contextlib.suppress(OSError):  # no position, as pipes: it counts as 0
+        start = await _lseek(fd, 0, os.SEEK_CUR)
+    memory = bytearray(_FLOCK.pack(F_WRLCK, os.SEEK_SET, start, length, 0))
     try:
         await _fcntl(fd, commands[command], memory)
     except asyncio.CancelledError:
         if command != os.F_TEST:
-            await _unlock_range(fd, unlocked)
+            await _unlock_range(fd, _FLOCK.pack(F_UNLCK, os.SEEK_SET, start, length, 0))
         raise
     if command == os.F_TEST:
         found, *_, owner = _FLOCK.unpack(memory)
         if found != F_UNLCK and owner != os.getpid():
             raise convert.os_error(-EACCES)
+    return start
