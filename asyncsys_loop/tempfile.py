@@ -818,6 +818,12 @@ def _clean_up_now(path: Any, delete: bool, ignore_errors: bool) -> None:
         _warnings.warn(message, ResourceWarning, stacklevel=2)
 
 
+async def _allow(path: str) -> None:
+    # Where a link leads is outside (CVE-2023-6597), and a link itself has no permissions to set.
+    with _contextlib.suppress(NotImplementedError):
+        await _aos.chmod(path, 0o700, follow_symlinks=False)
+
+
 async def _remove_tree(path: Any, ignore_errors: bool, repeated: bool = False) -> None:
     path = _os.fsdecode(path)
 
@@ -831,8 +837,8 @@ async def _remove_tree(path: Any, ignore_errors: bool, repeated: bool = False) -
         # What can't be removed may have been made so by its owner.
         try:
             if at != path:
-                await _aos.chmod(_os.path.dirname(at), 0o700)
-            await _aos.chmod(at, 0o700)
+                await _allow(_os.path.dirname(at))
+            await _allow(at)
             if await _aos.path.isdir(at) and not await _aos.path.islink(at):
                 await _remove_tree(at, ignore_errors, repeated=at == path)
             else:

@@ -305,6 +305,46 @@ async def test_temporary_directory_that_cannot_go(directory: Path) -> None:
         os.rmdir(made.name)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: root alone becomes somebody else")
+@pytest.mark.parametrize("target", ["outside", "missing"])
+def test_links_in_a_directory_that_cannot_be_written(
+    tmp_path: Path, directory: Path, target: str
+) -> None:
+    """CVE-2023-6597: permissions are set to remove what is in it, but not of what links lead to."""
+    for each in (directory, *directory.parents[:-2]):
+        each.chmod(each.stat().st_mode | 0o5)
+    outside = tmp_path / "outside"
+    outside.touch()
+    outside.chmod(0o600)
+    for path in (directory, outside):
+        os.chown(path, 12345, 12345)
+
+    async def clean_up() -> None:
+        made = await tempfile.TemporaryDirectory()
+        below = os.path.join(made.name, "below")
+        os.mkdir(below)
+        os.symlink(tmp_path / target, os.path.join(below, "link"))
+        os.chmod(below, 0o500)
+        await made.cleanup()
+
+    asyncsys_loop.run(asyncio.sleep(0))  # imports what it needs as root
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            os.setgroups([])
+            os.setgid(12345)
+            os.setuid(12345)
+            # The device of the kernel module is root's.
+            asyncsys_loop.run(clean_up(), executor="threads")
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert os.listdir(directory) == []
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o600
+
+
 # Cancellation
 
 
