@@ -68,6 +68,9 @@ class Buffered(AsyncFile[bytes]):
         self._filled = 0  # the length of all that _unread holds, read or not
         self._writing = False  # nothing is unread, and the raw file may be written
 
+    def _lowest(self) -> FileIO:
+        return self._raw
+
     # For who has the turn
 
     def _check(self, name: str) -> None:

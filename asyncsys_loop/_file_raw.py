@@ -250,7 +250,16 @@ class AsyncFile(Generic[AnyStr]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        raw = self._lowest()
+        try:
+            await self.close()
+        finally:
+            if raw is not None and raw._at_exit is not None:
+                await raw._at_exit()
+
+    def _lowest(self) -> FileIO | None:
+        """Return the raw file that is below, if one is."""
+        return None
 
     def __aiter__(self) -> Self:
         if self.closed:
@@ -330,6 +339,7 @@ class FileIO(Turn, AsyncFile[bytes]):
 
     __slots__ = (
         "__weakref__",
+        "_at_exit",
         "_block_size",
         "_calls",
         "_cleanup",
@@ -363,6 +373,8 @@ class FileIO(Turn, AsyncFile[bytes]):
         # What the layers above have buffered for writing: here, as __del__ must save it.
         self._pending = bytearray() if mode != "rb" else _NOTHING
         self._cleanup: Cleanup | None = None
+        # What is to be done at the end of `async with`, even if cancelled.
+        self._at_exit: Callable[[], Awaitable[None]] | None = None
 
     # System calls, for who has the turn
 
@@ -559,6 +571,9 @@ class FileIO(Turn, AsyncFile[bytes]):
                     source=self,
                     stacklevel=2,
                 )
+
+    def _lowest(self) -> FileIO:
+        return self
 
     # The interface
 

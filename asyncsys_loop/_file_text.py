@@ -182,6 +182,9 @@ class TextIOWrapper(AsyncFile[str]):
             self._decoded.__setstate__((text, lines, 0, None))  # type: ignore[attr-defined]
         self._snapshots = snapshots or []
 
+    def _lowest(self) -> FileIO:
+        return self._raw
+
     def _check(self) -> None:
         if self._raw._fd < 0:
             raise ValueError("I/O operation on closed file.")

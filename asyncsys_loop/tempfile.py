@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from _typeshed import OpenBinaryMode, OpenTextMode
 
-    from .io import BufferedRandom, BufferedReader, BufferedWriter, FileIO, TextIOWrapper
+    from .io import BufferedRandom, BufferedReader, BufferedWriter, TextIOWrapper
 
     _Dir = str | _os.PathLike[str] | bytes | _os.PathLike[bytes] | None
     _Buffered = BufferedRandom | BufferedReader | BufferedWriter
@@ -284,12 +284,6 @@ def _unlink_now(path: Any) -> None:
         return
 
 
-def _raw(file: Any) -> FileIO:
-    file = getattr(file, "buffer", file)
-    raw: FileIO = getattr(file, "raw", file)
-    return raw
-
-
 async def _temporary_file(
     opening: _Opening[Any],
     mode: str,
@@ -318,7 +312,7 @@ async def _temporary_file(
     file: Any = await _open_file(
         opening, directory, mode, buffering, encoding, errors, newline, True, opener
     )
-    raw = _raw(file)
+    raw = file._lowest()
     raw._name = raw._fd
     return file
 
@@ -417,36 +411,34 @@ async def _named_temporary_file(
         if path is not None:
             await _settled(_unlink(path))
         raise
-    raw = _raw(file)
+    raw = file._lowest()
     raw._name = path
     if delete and delete_on_close:
         raw._cleanup = _Removal(path)
     elif delete:
-        _removals[file] = _weakref.finalize(file, _unlink_now, path)
+        finalizer = _weakref.finalize(raw, _unlink_now, path)
+
+        async def remove() -> None:
+            if finalizer.detach() is not None:
+                await _settled(_unlink(path))
+
+        raw._at_exit = remove
     return file
 
 
-# Of files that go later than they are closed.
-_removals: _weakref.WeakKeyDictionary[Any, Any] = _weakref.WeakKeyDictionary()
-
-
 class _NamedOpening(_Opening[Any]):
-    """A file that is about to be made, and goes at the end of `async with`."""
+    """A file that is about to be made, and may go at the end of `async with`."""
 
     __slots__ = ()
 
-    async def __aexit__(
+    def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
-        removal = _removals.get(self._file)
-        try:
-            await super().__aexit__(kind, error, traceback)
-        finally:
-            if removal is not None and (found := removal.detach()) is not None:
-                await _settled(_unlink(*found[2]))
+    ) -> Coroutine[Any, Any, None]:
+        exiting: Coroutine[Any, Any, None] = self._file.__aexit__(kind, error, traceback)
+        return exiting
 
 
 @overload
@@ -641,7 +633,7 @@ class SpooledTemporaryFile(_Turn, _ForwardingFile[AnyStr]):
             binary: _Buffered = file.buffer if self._text else file
             content = (memory.buffer if self._text else memory).getbuffer()
             try:
-                if _raw(file) is file:
+                if file._lowest() is file:
                     while content:
                         content = content[await file.write(content) :]
                 else:

@@ -104,6 +104,19 @@ async def test_named_temporary_file(directory: Path) -> None:
         await later.close()
         assert os.path.exists(later.name)
     assert not os.path.exists(later.name)
+    for mode in ("w+", "w+b"):
+        for buffering in (-1, 0) if mode == "w+b" else (-1,):
+            ours: Any = await tempfile.NamedTemporaryFile(mode, buffering, delete_on_close=False)
+            async with ours as later:
+                await later.close()
+                assert os.path.exists(later.name)
+            assert not os.path.exists(later.name)
+    text = await tempfile.NamedTemporaryFile("w+", delete_on_close=False)
+    buffer = await text.detach()
+    del text
+    async with buffer:
+        assert os.path.exists(buffer.name)
+    assert not os.path.exists(buffer.name)
 
     async with tempfile.NamedTemporaryFile() as gone:
         os.unlink(gone.name)
