@@ -179,6 +179,21 @@ class Buffered(AsyncFile[bytes]):
             raise
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    async def _readlines(self, most: int) -> list[bytes]:
+        if most <= 0:
+            return io.BytesIO(await self._read_rest()).readlines()
+        lines: list[bytes] = []
+        size = 0
+        try:
+            while size <= most and (line := await self._readline(-1)):
+                lines.append(line)
+                size += len(line)
+        except BaseException:
+            if lines:
+                self._put_back(lines)
+            raise
+        return lines
+
     async def _peek(self) -> bytes:
         if self._check_reading("peek"):
             await self._raw._flush_pending()
@@ -409,6 +424,10 @@ class Buffered(AsyncFile[bytes]):
         """Read a line with its end, at most `size` bytes of it; b"" at the end of the file."""
         limit = -1 if size is None else index(size)
         return await self._raw._in_turn(self._readline, limit)
+
+    async def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """Read lines until they have more than `hint` bytes; all by default."""
+        return await self._raw._in_turn(self._readlines, self._most(hint))
 
     async def write(self, data: Buffer, /) -> int:
         """Write all of `data`, and return its length; to the buffer if there is room."""

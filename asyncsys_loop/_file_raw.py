@@ -160,19 +160,14 @@ class AsyncFile(Generic[AnyStr]):
 
     async def readlines(self, hint: int | None = -1, /) -> list[AnyStr]:
         """Read lines until they have more than `hint` bytes or characters; all by default."""
+        raise _unsupported("read")
+
+    def _most(self, hint: int | None) -> int:
+        """Judge the argument of readlines()."""
         most = -1 if hint is None else index(hint)
-        size = 0
         if self.closed:
             raise ValueError("I/O operation on closed file.")
-        lines: list[AnyStr] = []
-        while True:
-            line = await self.readline()
-            if not line:
-                return lines
-            lines.append(line)
-            size += len(line)
-            if 0 < most < size:
-                return lines
+        return most
 
     if TYPE_CHECKING:
         # Of binary files alone.
@@ -497,6 +492,20 @@ class FileIO(Turn, AsyncFile[bytes]):
             raise
         return line
 
+    async def _fetch_lines(self, most: int) -> list[bytes]:
+        lines: list[bytes] = []
+        size = 0
+        try:
+            while line := await self._fetch_line(-1):
+                lines.append(line)
+                size += len(line)
+                if 0 < most < size:
+                    break
+        except asyncio.CancelledError:
+            self._give_back(size)
+            raise
+        return lines
+
     def _give_back(self, count: int) -> None:
         """The last bytes that were read are to be read again, where there is a position."""
         if count and self._position >= 0:
@@ -675,6 +684,12 @@ class FileIO(Turn, AsyncFile[bytes]):
         limit = -1 if size is None else index(size)
         self._check(reading=limit != 0)
         return await self._call(self._fetch_line, limit)
+
+    async def readlines(self, hint: int | None = -1, /) -> list[bytes]:
+        """Read lines until they have more than `hint` bytes; all by default."""
+        most = self._most(hint)
+        self._check(reading=True)
+        return await self._call(self._fetch_lines, most)
 
     async def write(self, data: Buffer, /) -> int:
         """Write once, and return how many bytes were written."""

@@ -174,13 +174,15 @@ class TextIOWrapper(AsyncFile[str]):
         self._set_decoded("")
 
     def _set_decoded(self, text: str, snapshots: list[_Snapshot] | None = None) -> None:
-        self._decoded = self._codec.nothing
-        if text:
-            lines = self._codec.lines
-            self._decoded = io.StringIO(newline=lines)
-            # Not by its constructor, which would translate the ends of lines.
-            self._decoded.__setstate__((text, lines, 0, None))  # type: ignore[attr-defined]
+        self._decoded = self._stream(text) if text else self._codec.nothing
         self._snapshots = snapshots or []
+
+    def _stream(self, text: str) -> io.StringIO:
+        lines = self._codec.lines
+        stream = io.StringIO(newline=lines)
+        # Not by its constructor, which would translate the ends of lines.
+        stream.__setstate__((text, lines, 0, None))  # type: ignore[attr-defined]
+        return stream
 
     def _lowest(self) -> FileIO:
         return self._raw
@@ -255,6 +257,30 @@ class TextIOWrapper(AsyncFile[str]):
                 line = self._decoded.read()
                 self._set_decoded("")
                 return line
+            used = 0
+
+    async def _readlines(self, most: int) -> list[str]:
+        if most <= 0:
+            return self._stream(await self._read(-1)).readlines()
+        self._check()
+        self._need_decoder()
+        used = self._decoded.tell()
+        while True:
+            lines: list[str] = []
+            size = 0
+            for line in self._decoded:
+                if not line.endswith(self._codec.ends):
+                    break
+                lines.append(line)
+                size += len(line)
+                if size > most:
+                    return lines
+            # Nothing is taken before there is enough.
+            self._decoded.seek(used)
+            if not await self._more(size):
+                lines = self._decoded.readlines()
+                self._set_decoded("")
+                return lines
             used = 0
 
     # Writing, for who has the turn
@@ -545,6 +571,10 @@ class TextIOWrapper(AsyncFile[str]):
     async def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
         """Read a line with its end, at most `size` characters; "" at the end of the file."""
         return await self._raw._in_turn(self._readline, max(index(size), -1))
+
+    async def readlines(self, hint: int | None = -1, /) -> list[str]:
+        """Read lines until they have more than `hint` characters; all by default."""
+        return await self._raw._in_turn(self._readlines, self._most(hint))
 
     async def write(self, text: str, /) -> int:
         """Write a text, and return its length; to the buffer if there is room."""

@@ -15,7 +15,7 @@ import threading
 import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, AnyStr, assert_type
 
 import pytest
 
@@ -23,7 +23,7 @@ import asyncsys_loop
 from asyncsys_loop import io as layers
 from asyncsys_loop._file_raw import FileIO
 
-from .support import claimed, descriptors, output_of, run_python, until
+from .support import bytes_in, claimed, descriptors, output_of, run_python, until
 
 # Both ways of a call: answered in place, and through the table.
 both_ways = pytest.mark.parametrize(
@@ -751,6 +751,10 @@ async def cancelled_at_random(
         return True, None
 
 
+async def read_lines(file: asyncsys_loop.AsyncFile[AnyStr], hint: int, between: AnyStr) -> AnyStr:
+    return between.join(await file.readlines(hint))
+
+
 @both_ways
 @pytest.mark.parametrize("buffering", [0, 16, 4096])
 async def test_cancelled_reads_lose_nothing(tmp_path: Path, buffering: int, way: str) -> None:
@@ -768,6 +772,7 @@ async def test_cancelled_reads_lose_nothing(tmp_path: Path, buffering: int, way:
                 lambda: file.read(size),  # noqa: B023
                 file.readline,
                 lambda: file.read(size),  # noqa: B023
+                lambda: read_lines(file, size, b""),  # noqa: B023
             ]
             stopped, data = await cancelled_at_random(chance, chance.choice(methods))
             cancelled += stopped
@@ -794,6 +799,7 @@ async def test_cancelled_reads_of_text_lose_nothing(tmp_path: Path, way: str) ->
                     lambda: file.read(size),  # noqa: B023
                     file.readline,
                     lambda: anext(file, ""),
+                    lambda: read_lines(file, size, ""),  # noqa: B023
                 ]
                 stopped, data = await cancelled_at_random(chance, chance.choice(methods))
                 if not stopped and not data:
@@ -802,6 +808,25 @@ async def test_cancelled_reads_of_text_lose_nothing(tmp_path: Path, way: str) ->
                     await file.seek(await file.tell())
                 found += data or ""
     assert found == text
+
+
+@pytest.mark.parametrize("mode", ["r", "rb"])
+@pytest.mark.parametrize("hint", [-1, 20])
+async def test_cancelled_readlines_take_no_line(mode: str, hint: int) -> None:
+    reader, writer = os.pipe()
+    file: Any
+    async with asyncsys_loop.open(reader, mode) as file:
+        os.write(writer, b"one\ntwo\nthr")
+        reading = asyncio.create_task(file.readlines(hint))
+        await until(lambda: bytes_in(reader) == 0)
+        await passed(5)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        os.write(writer, b"ee\n")
+        os.close(writer)
+        expected = b"one\ntwo\nthree\n"
+        assert await file.read() == (expected if mode == "rb" else expected.decode())
 
 
 @both_ways
