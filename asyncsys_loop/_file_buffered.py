@@ -30,6 +30,8 @@ from ._file_raw import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from typing_extensions import Buffer
 
 __all__ = ["DEFAULT_BUFFER_SIZE", "Buffered", "BufferedRandom", "BufferedReader", "BufferedWriter"]
@@ -255,6 +257,18 @@ class Buffered(AsyncFile[bytes]):
         raw._pending += view
         return size
 
+    async def _writelines(self, lines: Iterable[Any]) -> None:
+        raw = self._raw
+        for line in lines:
+            if (
+                self._writing
+                and type(line) is bytes
+                and len(raw._pending) + len(line) <= self._buffer_size
+            ):
+                raw._pending += line  # as in write()
+            else:
+                await self._write(line)
+
     async def _flush(self) -> None:
         if not self._writes:
             self._raw._check()
@@ -441,6 +455,12 @@ class Buffered(AsyncFile[bytes]):
             raw._pending += data
             return len(data)
         return await raw._in_turn(self._write, data)
+
+    async def writelines(self, lines: Iterable[Buffer], /) -> None:
+        """Write one after the other; ends of lines aren't added."""
+        if self._raw._fd < 0:
+            raise ValueError("I/O operation on closed file.")
+        await self._raw._in_turn(self._writelines, lines)
 
     async def flush(self) -> None:
         """Hand what is buffered to the kernel. (os.fsync() hands it to the disk.)"""

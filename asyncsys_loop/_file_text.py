@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ._file_raw import Answer, AsyncFile, FileIO, Gone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import TypeAlias
 
     from ._file_buffered import BufferedRandom, BufferedReader, BufferedWriter
@@ -321,6 +321,20 @@ class TextIOWrapper(AsyncFile[str]):
             await self._buffer._flush()
         return len(text)
 
+    async def _writelines(self, lines: Iterable[str]) -> None:
+        raw, buffer = self._raw, self._buffer
+        for line in lines:
+            if not isinstance(line, str):
+                raise TypeError(f"write() argument must be str, not {type(line).__name__}")
+            if not (self._writes_buffered and buffer._writing):
+                await self._write(line)
+                continue
+            data = self._encode(line)
+            if len(raw._pending) + len(data) <= buffer._buffer_size:
+                raw._pending += data  # as in write()
+            else:
+                await self._write_encoded(data, line)
+
     async def _flush(self) -> None:
         self._check()
         await self._buffer._flush()
@@ -590,6 +604,11 @@ class TextIOWrapper(AsyncFile[str]):
                 return len(text)
             return await raw._in_turn(self._write_encoded, data, text)
         return await raw._in_turn(self._write, text)
+
+    async def writelines(self, lines: Iterable[str], /) -> None:
+        """Write one after the other; ends of lines aren't added."""
+        self._check()
+        await self._raw._in_turn(self._writelines, lines)
 
     async def flush(self) -> None:
         """Hand what is buffered to the kernel. (os.fsync() hands it to the disk.)"""

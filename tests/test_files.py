@@ -655,6 +655,17 @@ async def test_two_tasks_do_not_mix_their_bytes(tmp_path: Path, way: str) -> Non
             own = [line for line in written if line.startswith(f"{number}:")]
             assert own == [f"{number}:{i}:" + "x" * (number * 37 % 200) for i in range(100)]
 
+    async def write_lines(file: Any, number: int) -> None:
+        text = [f"{number}:", "x" * (number * 37 % 200), "\n"] * 100
+        await file.writelines(text if "b" not in file.mode else [part.encode() for part in text])
+
+    for mode, buffering in (("w", 64), ("wb", 100), ("w", -1), ("w", 1)):
+        async with asyncsys_loop.open(tmp_path / "lines", mode, buffering) as file:
+            await asyncio.gather(*(write_lines(file, number) for number in range(10)))
+        lines = [f"{number}:" + "x" * (number * 37 % 200) for number in range(10)]
+        found = (tmp_path / "lines").read_text().splitlines()
+        assert found == [line for line in lines for _ in range(100)]
+
     async def read(file: Any, into: list[str]) -> None:
         while line := await file.readline():
             into.append(line if isinstance(line, str) else line.decode())
@@ -666,7 +677,7 @@ async def test_two_tasks_do_not_mix_their_bytes(tmp_path: Path, way: str) -> Non
 
     for mode, buffering in (("r", 64), ("rb", 50), ("r", -1)):
         async with asyncsys_loop.open(path, mode, buffering) as file:
-            found: list[str] = []
+            found = []
             await asyncio.gather(read(file, found), iterate(file, found), iterate(file, found))
         assert sorted(found) == sorted(line + "\n" for line in written)
 
