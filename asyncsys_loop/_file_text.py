@@ -52,6 +52,7 @@ class _Codec(NamedTuple):
     utf8: bool
     make_decoder: Callable[[], Any]
     make_encoder: Callable[[], Any]
+    newline: str | None  # as it was given
     lines: str  # how io.StringIO finds the ends of lines
     end: str  # a last character that tells the end of a line for sure, or more than one
     ends: tuple[str, ...]  # all of them
@@ -86,6 +87,7 @@ def _codec(encoding: str, errors: str | None, newline: str | None, _locale: str)
         info.name == "utf-8",
         make_decoder,
         make_encoder,
+        newline,
         "\n" if newline is None else newline,
         {"\r": "\r", "\r\n": "more"}.get(newline or "", "\n"),
         (newline,) if newline else ("\n",) if newline is None else ("\n", "\r"),
@@ -492,7 +494,7 @@ class TextIOWrapper(AsyncFile[str]):
             if encoding is None:
                 encoding = codec.encoding
             if unset:
-                newline = {"\n": None}.get(codec.lines, codec.lines)
+                newline = codec.newline
             self._set_codec(encoding, errors, newline)
             if self._buffer._writes and self._raw._position >= 0 and self._buffer._tell():
                 self._reset_encoder(1)

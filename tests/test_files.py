@@ -522,6 +522,14 @@ async def test_reconfigure(tmp_path: Path) -> None:
         with pytest.raises(io.UnsupportedOperation, match="after the first read"):
             await file.reconfigure(encoding="utf-8")
         await file.reconfigure(line_buffering=True)
+    path.write_bytes(b"a\r\nb\rc\nd")
+    newlines: list[Any] = [None, "", "\n", "\r", "\r\n"]
+    for newline in newlines:
+        async with asyncsys_loop.open(path, encoding="ascii", newline=newline) as file:
+            await file.reconfigure(encoding="latin-1")
+            found = await file.readlines()
+        with path.open(encoding="latin-1", newline=newline) as original:
+            assert found == original.readlines()
 
 
 async def test_detach(tmp_path: Path) -> None:
