@@ -186,15 +186,16 @@ async def open_file(
             fd = await _ask(opener, file, plan.flags)
     # From here on a descriptor that isn't given is closed where something fails.
     given = fd is file
+    positioned = given or opener is not None  # it may have a position
     try:
         about = status_fields(await status_of(fd))
         block_size, kind, size = about
-        if buffering == -1 and plan.simple and kind & 0o170000 == 0o100000 and not given:
+        if buffering == -1 and plan.simple and kind & 0o170000 == 0o100000 and not positioned:
             # What is opened most, in few steps: a regular file to be read in binary mode.
             raw = FileIO(fd, file, "rb", closefd, 0, size or -1, block_size)
             opening._file = reader = BufferedReader(raw, max(block_size, DEFAULT_BUFFER_SIZE))
             return reader
-        raw = make_raw(fd, file, plan, closefd, given, about)
+        raw = make_raw(fd, file, plan, closefd, positioned, about)
     except BaseException:
         if not given:
             await close(fd)
@@ -223,16 +224,25 @@ async def _ask(opener: Opener, path: str | bytes, flags: int) -> int:
 
 
 def make_raw(
-    fd: int, name: Any, plan: Mode, closefd: bool, given: bool, about: tuple[int, ...]
+    fd: int, name: Any, plan: Mode, closefd: bool, positioned: bool, about: tuple[int, ...]
 ) -> FileIO:
-    """Make a raw file of a descriptor; `about` is the size of its blocks, its mode, its size."""
+    """Make a raw file of a descriptor.
+
+    Args:
+        fd: the descriptor.
+        name: what the file is called.
+        plan: what its mode comes to.
+        closefd: whether closing the file closes the descriptor.
+        positioned: it may have a position, as somebody else opened it.
+        about: the size of its blocks, its mode, its size.
+    """
     block_size, kind, size = about
     if stat.S_ISDIR(kind):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
     regular = stat.S_ISREG(kind)
     appends = plan.raw[0] == "a"
     position = 0
-    if given or appends or not regular:
+    if positioned or appends or not regular:
         # In place: only a number is set. (SEEK_END may ask a server.)
         try:
             if appends and regular:

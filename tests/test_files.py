@@ -228,6 +228,30 @@ async def test_openers(tmp_path: Path) -> None:
     assert called == [("imaginary", os.O_RDONLY | os.O_CLOEXEC)] * 2
 
 
+async def test_an_opener_that_sets_a_position(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+
+    def opener(name: str, flags: int) -> int:
+        fd = os.open(name, flags)
+        os.lseek(fd, 6, os.SEEK_SET)
+        return fd
+
+    for mode in ("r+", "a"):
+        path.write_bytes("abcd".encode("utf-16"))
+        async with asyncsys_loop.open(path, mode, encoding="utf-16", opener=opener) as text:
+            await text.write("x")
+        expected = "abxd" if mode == "r+" else "abcdx"
+        assert path.read_bytes() == expected.encode("utf-16")  # no second byte order mark
+    path.write_bytes(bytes(range(20)))
+    async with asyncsys_loop.open(path, "rb", opener=opener) as file:
+        assert file.raw._position == 6
+        reading = asyncio.create_task(file.read(4))
+        await passed(1)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        assert await file.read() in {bytes(range(6, 20)), bytes(range(10, 20))}
+
+
 async def test_a_descriptor_that_was_given(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"0123456789")
