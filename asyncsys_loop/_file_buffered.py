@@ -494,6 +494,7 @@ class Buffered(AsyncFile[bytes]):
         fd = raw._fd
         if fd < 0:
             return
+        asyncio.get_running_loop()  # without one nothing can be written: the file stays as it is
         if raw._busy or raw._pending or raw._calls or raw._cleanup is not None:
             await raw._in_turn(self._finish)
         else:

@@ -709,6 +709,7 @@ class FileIO(Turn, AsyncFile[bytes]):
     async def close(self) -> None:
         """Close the descriptor; once it is closed, do nothing."""
         if self._fd >= 0:
+            asyncio.get_running_loop()  # without one it stays open, for __del__
             await self._in_turn(self._shut)
 
     def __repr__(self) -> str:

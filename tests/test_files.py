@@ -1002,6 +1002,30 @@ async def test_unclosed(tmp_path: Path) -> None:
     os.close(given)
 
 
+@pytest.mark.parametrize(("mode", "buffering"), [("w", -1), ("wb", -1), ("wb", 0), ("rb", -1)])
+def test_closed_without_a_loop(tmp_path: Path, mode: str, buffering: int) -> None:
+    """It isn't closed then, so that what is buffered isn't lost."""
+    path = tmp_path / "file"
+    path.write_text("content")
+
+    async def opened() -> Any:
+        file = await asyncsys_loop.open(path, mode, buffering)
+        if mode != "rb":
+            await file.write("content" if mode == "w" else b"content")
+        return file
+
+    file: Any = asyncsys_loop.run(opened())
+    closing = file.close()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        closing.send(None)
+    os.fstat(file.fileno())
+    assert not file.closed
+    collect = gc.collect
+    with pytest.warns(ResourceWarning, match="unclosed file .*name="):
+        file = closing = collect()
+    assert path.read_text() == "content"
+
+
 def test_unclosed_at_exit(tmp_path: Path) -> None:
     path = tmp_path / "file"
     source = f"""
