@@ -225,10 +225,7 @@ class TextIOWrapper(AsyncFile[str]):
         self._check()
         decoder = self._need_decoder()
         if size < 0:
-            data = await self._buffer._read_rest()
-            text = self._decoded.read() + decoder.decode(data, True)
-            self._set_decoded("")
-            return text  # type: ignore[no-any-return]
+            return self._with_rest(decoder.decode(await self._buffer._read_rest(), True))
         used = self._decoded.tell()
         while True:
             text = self._decoded.read(size)
@@ -238,6 +235,12 @@ class TextIOWrapper(AsyncFile[str]):
             if not await self._more(size - len(text)):
                 return self._decoded.read(size)
             used = 0
+
+    def _with_rest(self, decoded: str) -> str:
+        """Return what was decoded before and wasn't read, with this behind it."""
+        text = self._decoded.read() + decoded
+        self._set_decoded("")
+        return text
 
     async def _readline(self, limit: int) -> str:
         self._check()
@@ -577,11 +580,8 @@ class TextIOWrapper(AsyncFile[str]):
         if size < 0 and not self._raw._busy:
             self._check()
             decoder = self._need_decoder()
-            data = await self._buffer.read()
-            # Decoded before anybody else runs.
-            text: str = self._decoded.read() + decoder.decode(data, True)
-            self._set_decoded("")
-            return text
+            # What is read is decoded before anybody else runs.
+            return self._with_rest(decoder.decode(await self._buffer.read(), True))
         return await self._raw._in_turn(self._read, size)
 
     async def readline(self, size: int = -1, /) -> str:  # type: ignore[override]

@@ -461,6 +461,15 @@ async def test_undecodable(tmp_path: Path) -> None:
     async with asyncsys_loop.open(path, encoding="utf-8") as file:
         with pytest.raises(UnicodeDecodeError):
             await file.read()
+    path.write_bytes(b"a" * 40_000 + b"\xff")
+    async with asyncsys_loop.open(path, encoding="utf-8") as file:
+        assert await file.read(5) == "aaaaa"
+        for read in (file.read, file.readlines):
+            with pytest.raises(UnicodeDecodeError):
+                await read()
+            assert await file.read(10) == "a" * 10  # what was decoded before is there still
+            await file.seek(0)
+            await file.read(5)
     async with asyncsys_loop.open(path, "w", encoding="ascii") as file:
         with pytest.raises(UnicodeEncodeError):
             await file.write("ä")
