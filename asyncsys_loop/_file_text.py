@@ -109,6 +109,9 @@ class _Snapshot(NamedTuple):
 def _pack_cookie(
     position: int, flags: int = 0, feed: int = 0, need_eof: bool = False, skip: int = 0
 ) -> int:
+    if flags >> 32:
+        # As in `io`, whose limit is 2**31: iso2022_kr and its like, within a shift sequence.
+        raise OverflowError("the decoder's state is too large to be a part of a position")
     return position | flags << 64 | feed << 96 | skip << 128 | need_eof << 160
 
 

@@ -418,6 +418,26 @@ async def test_tell_while_iterating(tmp_path: Path) -> None:
             assert (await anext(file)).startswith(f"zeile {number} ")
 
 
+@pytest.mark.parametrize("encoding", ["iso2022_kr", "iso2022_jp", "iso2022_jp_2"])
+async def test_tell_with_large_states_of_the_decoder(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "file"
+    path.write_text("日本語abc漢字かな\n" * 3, encoding=encoding, errors="ignore")
+    whole = path.read_text(encoding)
+    async with asyncsys_loop.open(path, encoding=encoding) as file:
+        refused = 0
+        for i in range(len(whole)):
+            await file.seek(0)
+            await file.read(i)
+            try:
+                told = await file.tell()
+            except OverflowError:
+                refused += 1
+                continue
+            await file.seek(told)
+            assert await file.read() == whole[i:]
+    assert 0 < refused < len(whole) if encoding == "iso2022_kr" else refused == 0
+
+
 async def test_tell_right_after_seek(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asyncsys_loop._file_text._CHUNK", 3)
     path = tmp_path / "file"
