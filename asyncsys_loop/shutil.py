@@ -1033,7 +1033,7 @@ class _TreeRemoval(_Walk):
         try:
             if parent is None:
                 function = _os.lstat
-                status = await _aos.stat(directory.name, dir_fd=dir_fd, follow_symlinks=False)
+                status = await _aos.lstat(directory.name, dir_fd=dir_fd)
                 if _stat.S_ISLNK(status.st_mode):
                     function = _os.open
                     await _aos.stat(directory.name, dir_fd=dir_fd)

@@ -367,6 +367,15 @@ async def test_rmtree_of_the_root(twins: Twins, path: Any, handler: str) -> None
     assert not found, found
 
 
+@pytest.mark.parametrize("path", [None, 1.5, 3])
+async def test_rmtree_of_what_is_no_path(path: Any) -> None:
+    with pytest.raises(TypeError) as expected:
+        shutil.rmtree(path)
+    with pytest.raises(TypeError) as found:
+        await ashutil.rmtree(path)
+    assert str(found.value) == str(expected.value)
+
+
 async def test_rmtree_goes_on_after_errors(tmp_path: Path) -> None:
     root = tmp_path / "x"
     make(root, {"kept": {"a": b"1", "b": b"2"}, "gone": {"c": b"3"}})
