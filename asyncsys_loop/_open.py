@@ -18,6 +18,8 @@ import io
 import os
 import stat
 import sys
+import warnings
+from operator import index
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar, overload
 
 from ._file_buffered import (
@@ -115,6 +117,14 @@ def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -
     ):
         with contextlib.suppress(_NotOpened):
             builtins.open("", mode, buffering, *words, opener=_refuse).close()
+    elif buffering == 1 and "b" in mode:
+        # io.open() warns with these words, but wouldn't name the caller's line.
+        warnings.warn(
+            "line buffering (buffering=1) isn't supported in binary mode, "
+            "the default buffer size will be used",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     plan = _modes[mode] = Mode(mode)
     return plan
 
@@ -162,10 +172,14 @@ async def open_file(
     closefd: bool,
     opener: Opener | None,
 ) -> Any:
-    if not isinstance(file, int):
-        file = os.fspath(file)
+    if type(file) is not str and not isinstance(file, int):
+        file = index(file) if hasattr(type(file), "__index__") else os.fspath(file)
     plan = _modes.get(mode)
-    if plan is None or not (encoding is errors is newline is None and type(buffering) is int):
+    if (
+        plan is None
+        or not (encoding is errors is newline is None and type(buffering) is int)
+        or buffering == 1
+    ):
         plan = judge(mode, buffering, encoding, errors, newline)
     if isinstance(file, int):
         if not -(2**31) <= file < 2**31:

@@ -166,10 +166,17 @@ async def test_open_is_judged_as_by_io(
 async def test_modes(tmp_path: Path, mode: str, buffering: int) -> None:
     path = tmp_path / "file"
     path.write_text("content")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # io: line buffering of binary files
-        expected = await outcome(lambda: open(path, mode, buffering))  # noqa: SIM115
-    assert await outcome(lambda: asyncsys_loop.open(path, mode, buffering)) == expected
+    found = []
+    for opening in (open, asyncsys_loop.open):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+
+            async def opened() -> Any:
+                return await awaited(opening(path, mode, buffering))  # noqa: B023
+
+            shown = await outcome(opened)
+        found.append((shown, [(w.category, str(w.message), w.filename) for w in caught]))
+    assert found[1] == found[0]
 
 
 @pytest.mark.parametrize("file", [b"{}", "{}"])
@@ -263,6 +270,14 @@ async def test_a_descriptor_that_was_given(tmp_path: Path) -> None:
         assert await file.read(2) == b"34"
         assert not file.raw.closefd
     os.fstat(fd)
+
+    class Index:
+        def __index__(self) -> int:
+            return fd
+
+    given: Any = Index()
+    async with asyncsys_loop.open(given, "rb", closefd=False) as file:
+        assert file.fileno() == file.name == fd
     async with asyncsys_loop.open(fd, "a") as appending:
         assert await appending.tell() == 10
     with pytest.raises(OSError, match="Bad file descriptor"):
