@@ -1,6 +1,7 @@
 """Files do what those of `io` do: both are driven by the same generated operations."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ encodings = st.sampled_from(
 error_handlers = st.sampled_from(["replace", "surrogateescape", "ignore", "backslashreplace"])
 newlines = st.sampled_from([None, "", "\n", "\r", "\r\n"])
 modes = st.sampled_from(["r", "w", "a", "x", "r+", "w+", "a+", "x+"])
+
+
+def opener_at(position: int) -> Callable[[str, int], int]:
+    def opener(path: str, flags: int) -> int:
+        fd = os.open(path, flags, 0o666)
+        os.lseek(fd, position, os.SEEK_SET)
+        return fd
+
+    return opener
+
+
+openers = st.sampled_from([None, None, opener_at(3)])
 
 PROPERTIES = ("closed", "mode", "encoding", "errors", "newlines", "line_buffering", "write_through")
 READ_ONCE = ("read1", "readinto1", "read", "readline", "readlines", "next")
@@ -224,17 +237,24 @@ async def compare(
 
 
 @generated
-@given(modes, lines, binary_operations)
-async def test_raw(tmp_path: Path, mode: str, content: bytes, operations: list[Operation]) -> None:
-    await compare(tmp_path, mode + "b", content, operations, buffering=0)
+@given(modes, lines, binary_operations, openers)
+async def test_raw(
+    tmp_path: Path, mode: str, content: bytes, operations: list[Operation], opener: Any
+) -> None:
+    await compare(tmp_path, mode + "b", content, operations, buffering=0, opener=opener)
 
 
 @generated
-@given(modes, lines, binary_operations, st.sampled_from([-1, 2, 3, 7, 16, 4096]))
+@given(modes, lines, binary_operations, st.sampled_from([-1, 2, 3, 7, 16, 4096]), openers)
 async def test_buffered(
-    tmp_path: Path, mode: str, content: bytes, operations: list[Operation], buffering: int
+    tmp_path: Path,
+    mode: str,
+    content: bytes,
+    operations: list[Operation],
+    buffering: int,
+    opener: Any,
 ) -> None:
-    await compare(tmp_path, mode + "b", content, operations, buffering=buffering)
+    await compare(tmp_path, mode + "b", content, operations, buffering=buffering, opener=opener)
 
 
 @generated
@@ -246,6 +266,7 @@ async def test_buffered(
     encodings,
     error_handlers,
     newlines,
+    openers,
 )
 async def test_text(
     tmp_path: Path,
@@ -256,6 +277,7 @@ async def test_text(
     encoding: str,
     errors: str,
     newline: str | None,
+    opener: Any,
 ) -> None:
     await compare(
         tmp_path,
@@ -266,7 +288,45 @@ async def test_text(
         encoding=encoding,
         errors=errors,
         newline=newline,
+        opener=opener,
     )
+
+
+@pytest.mark.parametrize(("mode", "buffering"), [("r+b", 0), ("r+b", -1), ("rb", -1), ("r+", -1)])
+@pytest.mark.parametrize("number", [2**63, 2**64, 2**70, -(2**63) - 1, -(2**70)])
+async def test_numbers_beyond_those_of_c(
+    tmp_path: Path, mode: str, buffering: int, number: int
+) -> None:
+    """Where io raises errors of several kinds, ours does, too, or a size is just no limit."""
+    path = tmp_path / "file"
+    content = b"one\ntwo\nthree"
+    path.write_bytes(content)
+    calls: list[tuple[str, tuple[int, ...]]] = [("seek", (number, 1)), ("seek", (0, number))]
+    if "b" in mode:  # a position of text has more bits
+        calls.append(("seek", (number,)))
+    sizes = ("read", "read1", "readline", "readlines", "truncate")
+    calls += [(name, (number,)) for name in sizes]
+    for name, arguments in calls:
+        async with asyncsys_loop.open(path, mode, buffering) as file:
+            with path.open(mode, buffering) as original:
+                if not hasattr(original, name):
+                    continue
+                with pytest.raises((OverflowError, ValueError, OSError)):
+                    getattr(original, name)(*arguments)
+                unlimited = (1000,) if number > 0 else (-1,)
+                expected: Any = None
+                if name in sizes and name != "truncate":
+                    expected = getattr(original, name)(*unlimited)
+            got = None
+            try:
+                got = await getattr(file, name)(*arguments)
+            except (OverflowError, ValueError, OSError):
+                # And nothing has happened.
+                assert await file.tell() == 0
+                assert len(await file.read()) == len(content)
+            else:
+                assert got == expected
+        assert path.read_bytes() == content
 
 
 @generated
