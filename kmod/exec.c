@@ -35,7 +35,7 @@
 #include "trace.h"
 
 #define CALLS_PER_ENTRY 1024
-#define MAX_NAP NSEC_PER_MSEC
+#define MAX_NAP (NSEC_PER_MSEC / 2)
 #define MANY_CALLS 8
 /* Not a result and not an error: stay in the loop. */
 #define GO_ON 0x7fffffff
@@ -359,8 +359,10 @@ static bool nap(struct exec_thread *thread, u64 pause, u64 least)
 		return false;
 	if (READ_ONCE(context->taken) < MANY_CALLS || table_owner_looks(context) <= 0)
 		return false;
+	WRITE_ONCE(thread->naps, true);
 	set_current_state(TASK_INTERRUPTIBLE);
 	schedule_hrtimeout_range(&interval, nanoseconds / 4, HRTIMER_MODE_REL);
+	WRITE_ONCE(thread->naps, false);
 	return true;
 }
 
@@ -566,6 +568,7 @@ long exec_hand_back(struct context *context)
 	return result;
 }
 
+/* One that naps will find what there is as soon as one that runs would. */
 static u32 count_running(struct context *context)
 {
 	struct exec_thread *thread;
@@ -573,7 +576,7 @@ static u32 count_running(struct context *context)
 
 	spin_lock(&context->lock);
 	list_for_each_entry(thread, &context->threads, entry)
-		if (thread->inside && task_is_running(thread->task))
+		if (thread->inside && (READ_ONCE(thread->naps) || task_is_running(thread->task)))
 			running++;
 	spin_unlock(&context->lock);
 	return running;

@@ -87,6 +87,7 @@ struct exec_thread {
 	bool inside;
 	bool parked;
 	bool spins;	/* the last pause was short */
+	bool naps;
 	bool restarts;	/* parked: goes on by the restart_block, with the time that is left */
 	struct restart_block restart_block;
 	u32 epoch;
