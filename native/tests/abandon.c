@@ -1,6 +1,7 @@
 /*
  * Abandoning: the thread that is stuck keeps its memory, so that the kernel may still write there;
- * all others leave, the watch too, and so does the stuck one when its call ends after all.
+ * all others leave, the watch too, and so does the stuck one when its call ends after all. The kernel
+ * module's END interrupts what can be interrupted: then nothing is stuck, unless no slot is left for END.
  */
 #define _GNU_SOURCE
 #include "test.h"
@@ -16,6 +17,8 @@ const char *__tsan_default_options(void)
 
 int main(void)
 {
+	const char *executor = getenv("ASYNCSYS_EXECUTOR"); // NOLINT(concurrency-mt-unsafe)
+	const bool end_interrupts = executor != NULL && strcmp(executor, "kmod") == 0;
 	char bytes[SLOTS] = "";
 	int ends[2];
 
@@ -32,6 +35,11 @@ int main(void)
 		CHECK_EQUAL(async_syscall_close(owner.table), -EBUSY);
 		async_syscall_abandon(owner.table);
 		WAIT_UNTIL(find_threads("asyncsys-watch", NULL, 0) == 0);
+		if (end_interrupts && stuck < SLOTS) {
+			WAIT_UNTIL(exec_threads() == 0);
+			free(owner.reaped);
+			continue;
+		}
 		WAIT_UNTIL(exec_threads() == stuck);
 		CHECK_EQUAL(write(ends[1], "wxyz", stuck), stuck);
 		WAIT_UNTIL(exec_threads() == 0);
