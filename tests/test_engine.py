@@ -38,7 +38,9 @@ async def test_stats_say_what_runs() -> None:
     asked_for = os.environ.get("ASYNCSYS_EXECUTOR") or "auto"
     assert asked_for in {"auto", now.executor}
     assert now.base == default_base()
-    assert (now.slots, now.max_workers, now.workers) == (1024, 64, 1)
+    assert (now.slots, now.max_workers) == (1024, 64)
+    # A second one where the first one's processor was taken away in mid-call: it looks blocked.
+    assert now.workers in {1, 2}
     with pytest.raises(dataclasses.FrozenInstanceError):
         now.slots = 1  # type: ignore[misc]
 

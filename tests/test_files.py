@@ -1,6 +1,7 @@
 """Files: what `io` has no word on. Opening, two tasks, cancellation, failures, ends."""
 
 import asyncio
+import codecs
 import errno
 import gc
 import gzip
@@ -154,8 +155,9 @@ async def test_open_is_judged_as_by_io(
     path.write_text("content")
     first = arguments[0].format(path) if isinstance(arguments[0], str) else arguments[0]
     arguments = (first, *arguments[1:])
-    encodings = locale.getencoding()  # imports what it needs before anything is audited
-    assert encodings
+    # They import what they need before anything is audited: the first import of a codec writes its bytecode.
+    assert locale.getencoding()
+    codecs.lookup("hex")
     expected = await outcome(lambda: open(*arguments, **options))  # noqa: SIM115
     assert await outcome(lambda: asyncsys_loop.open(*arguments, **options)) == expected
     gc.collect()
@@ -1186,6 +1188,7 @@ async def test_a_cancelled_call_of_a_wrapped_file_has_ended() -> None:
 def test_standard_streams() -> None:
     source = """
 import asyncio
+import codecs
 import asyncsys_loop as aiofiles
 
 async def main():
