@@ -155,7 +155,7 @@ async def test_open_is_judged_as_by_io(
     path.write_text("content")
     first = arguments[0].format(path) if isinstance(arguments[0], str) else arguments[0]
     arguments = (first, *arguments[1:])
-    # They import what they need before anything is audited: the first import of a codec writes its bytecode.
+    # They import what they need before anything is audited: an import may write bytecode.
     assert locale.getencoding()
     codecs.lookup("hex")
     expected = await outcome(lambda: open(*arguments, **options))  # noqa: SIM115
