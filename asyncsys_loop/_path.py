@@ -132,9 +132,31 @@ class Path(pathlib.PurePosixPath):
     nothing is open; what it did to the file system stays done.
     """
 
-    __slots__ = ("_info",)
+    __slots__ = ("_info", "_text")
 
     _info: PathInfo
+    _text: str  # what os.fspath() gives
+
+    def __init__(self, *pathsegments: StrPath) -> None:
+        if sys.version_info >= (3, 12):
+            super().__init__(*pathsegments)
+        # Most paths are given as pathlib would write them, which needs microseconds for it.
+        if (
+            len(pathsegments) == 1
+            and type(text := pathsegments[0]) is str
+            and text[:1] not in {"", "."}
+            and text[-1] != "/"
+            and "//" not in text
+            and "/." not in text
+        ):
+            self._text = text
+
+    def __fspath__(self) -> str:
+        try:
+            return self._text
+        except AttributeError:
+            self._text = str(self)
+            return self._text
 
     if TYPE_CHECKING:  # so that type checkers let it be compared with paths of pathlib
 

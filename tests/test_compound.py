@@ -129,3 +129,15 @@ async def test_cancelled_where_it_blocks(tmp_path: Path) -> None:
     await asyncio.wait([task])
     assert task.cancelled()
     assert descriptors() == before
+
+
+async def test_end_of_a_local_file_is_known_from_its_status(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(4096))
+    reading = asyncsys_loop.Path(path)
+    assert await reading.read_bytes() == bytes(4096)
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert await reading.read_bytes() == bytes(4096) + b"more"
+    os.truncate(path, 10)
+    assert await reading.read_bytes() == bytes(10)

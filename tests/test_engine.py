@@ -393,7 +393,8 @@ def test_no_thread_before_the_first_call(exec_threads: "ExecThreads") -> None:
         assert stats().workers == 0
         assert exec_threads() == []
         await syscall("getppid")
-        assert stats().workers == 1
+        # A second one where the first one got no processor: it looks blocked.
+        assert stats().workers in {1, 2}
 
     asyncsys_loop.run(main())
 

@@ -692,3 +692,14 @@ async def test_anyio_documentation(tmp_path: Path) -> None:
     assert await path.read_text() == "hello"
     async for path in APath(tmp_path).iterdir():
         assert await path.is_file()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "/a/b", "a/", "", ".", "./a", "a//b", "a/./b", "..", "//a", "/", ".a", "a/.b", "a."],
+)
+def test_fspath_is_what_pathlib_writes(text: str) -> None:
+    path = asyncsys_loop.Path(text)
+    assert os.fspath(path) == str(path) == os.fspath(pathlib.PurePosixPath(text))
+    assert os.fspath(path / "b") == str(pathlib.PurePosixPath(text) / "b")
+    assert os.fspath(pickle.loads(pickle.dumps(path))) == str(path)

@@ -45,6 +45,8 @@ logger = logging.getLogger(__package__)
 _PIECE = 4096
 # Where the next read would be too short to be worth a call, the buffer is sent as it is.
 _MIN_READ = 16 * 1024
+# Less is copied behind the head, for one write(2); more goes out by writev(2).
+_COPIED = 16 * 1024
 
 _SIOCOUTQ = termios.TIOCOUTQ  # the same number: tcp(7)
 
@@ -289,8 +291,10 @@ class Connection(asyncio.Protocol):
                 self._write(head)
             elif answer.parts:
                 await self._stream(head, answer)
-            else:
+            elif len(answer.body) < _COPIED:
                 self._write(head + answer.body)
+            else:
+                self._write(head, answer.body)
         except OSError as error:
             # The head is gone, and its Content-Length can't be kept: only a cut connection tells.
             logger.warning("%s: %s", request.line(), error)
@@ -344,11 +348,14 @@ class Connection(asyncio.Protocol):
         buffers.give(buffer)
         buffers.give(other)
 
-    def _write(self, data: bytes | memoryview) -> None:
+    def _write(self, data: bytes | memoryview, more: bytes = b"") -> None:
         if self._transport.is_closing():
             raise _DisconnectedError
-        self._written += len(data)
-        self._transport.write(data)
+        self._written += len(data) + len(more)
+        if more:
+            self._transport.writelines((data, more))
+        else:
+            self._transport.write(data)
 
     async def _drain(self) -> None:
         while self._paused and not self._lost:

@@ -89,15 +89,16 @@ class TableFiles:
         await self.close(root)
 
     async def _openat2(self, path: bytes, flags: int) -> int:
-        for attempt in range(_ATTEMPTS):
+        attempts = _ATTEMPTS
+        while True:
             try:
                 return await asyncsys_loop.os.openat2(
                     path, flags, resolve=self._resolve, dir_fd=self._root
                 )
             except BlockingIOError:
-                if attempt == _ATTEMPTS - 1:
+                attempts -= 1
+                if not attempts:
                     raise
-        raise AssertionError
 
     async def open(self, path: bytes, small: int) -> Opened:
         fd = await self._openat2(path or b".", OPEN)

@@ -139,10 +139,14 @@ enum inline_answer call_try(struct call *call)
 				   : ANSWER_NONE;
 	if (engine->table == NULL)
 		return ANSWER_NONE;
-	answer = answer_inline(call->way, call->number, call->words, &call->done, &ret);
+	if (call->way == INLINE_READ_FILE) {
+		answer = answer_read_file(call) ? ANSWER_READY : ANSWER_NONE;
+	} else {
+		answer = answer_inline(call->way, call->number, call->words, &call->done, &ret);
+		call->ret = ret < 0 ? ret : ret + call->done;
+	}
 	if (answer == ANSWER_READY) {
 		call->state = CALL_ANSWERED;
-		call->ret = ret < 0 ? ret : ret + call->done;
 		release_buffer(call);
 		engine->answered_inline++;
 		engine->budget -= 1 + (int32_t)(copied(call) / BUDGET_BYTES);

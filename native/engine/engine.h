@@ -148,6 +148,8 @@ enum inline_answer {
 
 enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t words[6],
                                  int64_t *done, int64_t *ret);
+/* INLINE_READ_FILE, which makes the memory itself: true with call->ret. */
+bool answer_read_file(struct call *call);
 /* For a read or write of a descriptor that can be waited for: WAIT or PIECE where it could block. */
 enum inline_answer may_block(const int64_t words[6], bool writing);
 int inline_init(void);

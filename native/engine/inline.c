@@ -213,20 +213,48 @@ static bool answer_openat2(const int64_t words[6], int64_t *ret)
 	                   ret);
 }
 
-/* In four calls what a read of a whole small file takes; what isn't cached is left to be read. */
-static bool answer_read_file(const int64_t words[6], int64_t *ret)
+static ssize_t read_nowait(int fd, void *memory, size_t length, off_t offset)
 {
-	size_t length = (size_t)words[3];
+	struct iovec vector = {.iov_base = memory, .iov_len = length};
+
+	return preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
+}
+
+/* So many bytes of the file, from the page cache. NULL where they aren't all there. */
+static PyObject *read_cached(int fd, size_t size)
+{
+	PyObject *content = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
 	size_t filled = 0;
+	ssize_t count = 1;
+
+	if (content == NULL) {
+		PyErr_Clear();
+		return NULL;
+	}
+	while (count > 0 && filled < size) {
+		count = read_nowait(fd, PyBytes_AsString(content) + filled, size - filled, (off_t)filled);
+		filled += count > 0 ? (size_t)count : 0;
+	}
+	if (filled < size)
+		Py_CLEAR(content);
+	return content;
+}
+
+/*
+ * The whole of a small file. A local one that isn't empty is as long as its status says: no read has
+ * to find the end of it, and what is written to it from then on belongs to the next read.
+ */
+bool answer_read_file(struct call *call)
+{
+	const int64_t *words = call->words;
 	struct stat status;
-	ssize_t count = 0;
 	int fd;
 
 	if (no_cached)
 		return false;
 	fd = open_local((int)words[0], (const char *)(uintptr_t)words[1], O_CLOEXEC, 0);
 	if (fd < 0) {
-		*ret = -errno;
+		call->ret = -errno;
 		return is_answer(errno);
 	}
 	if (fstat(fd, &status) != 0) {
@@ -235,28 +263,20 @@ static bool answer_read_file(const int64_t words[6], int64_t *ret)
 	}
 	if (S_ISDIR(status.st_mode)) {
 		close(fd);
-		*ret = -EISDIR;
+		call->ret = -EISDIR;
 		return true;
 	}
-	if ((uint64_t)status.st_size < length && status.st_nlink != 0 && !no_nowait) {
-		do {
-			struct iovec vector = {.iov_base = (char *)(uintptr_t)words[2] + filled,
-			                       .iov_len = length - filled};
-
-			count = preadv2(fd, &vector, 1, (off_t)filled, RWF_NOWAIT);
-			filled += count > 0 ? (size_t)count : 0;
-		} while (count > 0 && filled < length);
-		if (count == 0) {
-			close(fd);
-			*ret = (int64_t)filled;
-			return true;
-		}
+	if (status.st_size != 0 && status.st_size < words[3] && status.st_nlink != 0 && !no_nowait &&
+	    (call->memory = read_cached(fd, (size_t)status.st_size)) != NULL) {
+		close(fd);
+		call->ret = status.st_size;
+		return true;
 	}
 	if (fcntl(fd, F_SETFL, 0) != 0) {
 		close(fd);
 		return false;
 	}
-	*ret = COMPOUND_OPENED | fd;
+	call->ret = COMPOUND_OPENED | fd;
 	return true;
 }
 
@@ -332,13 +352,6 @@ static bool takes_part(int fd)
 
 	return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) ||
 	                                   (S_ISCHR(status.st_mode) && isatty(fd)));
-}
-
-static ssize_t read_nowait(int fd, void *memory, size_t length, off_t offset)
-{
-	struct iovec vector = {.iov_base = memory, .iov_len = length};
-
-	return preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
 }
 
 /*
@@ -530,8 +543,7 @@ enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t w
 		return answer_statx(words, ret) ? ANSWER_READY : ANSWER_NONE;
 	case INLINE_CLOSE:
 		return answer_close(words, ret) ? ANSWER_READY : ANSWER_NONE;
-	case INLINE_READ_FILE:
-		return answer_read_file(words, ret) ? ANSWER_READY : ANSWER_NONE;
+	case INLINE_READ_FILE: /* answer_read_file() */
 	case INLINE_NOT:
 		break;
 	}

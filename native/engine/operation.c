@@ -127,13 +127,6 @@ static bool to_buffer(struct call *call, PyObject *argument, bool writable, int6
 	return true;
 }
 
-static bool to_memory(struct call *call, int64_t size, uint32_t word)
-{
-	call->memory_word = (int)word;
-	call->memory_size = size;
-	return call_allocate(call);
-}
-
 /*
  * Converts all arguments into call->words. `shown` gets what audit hooks see, borrowed from the
  * arguments or the call. Returns false where Python has to do it.
@@ -162,7 +155,9 @@ static bool convert(const struct operation *operation, struct call *call,
 			continue;
 		}
 		if (kind == KIND_STRUCT) {
-			if (!to_memory(call, operation->kind[i].value, at++))
+			call->memory_word = (int)at++;
+			call->memory_size = operation->kind[i].value;
+			if (!call_allocate(call))
 				return false;
 			continue;
 		}
@@ -254,8 +249,11 @@ static bool convert(const struct operation *operation, struct call *call,
 			at++;
 			break;
 		case KIND_LENGTH:
-			if (at > 4 || !to_integer(argument, 0, MOST, &words[at + 1]) ||
-			    !to_memory(call, words[at + 1], at))
+			if (at > 4 || !to_integer(argument, 0, MOST, &words[at + 1]))
+				return false;
+			call->memory_word = (int)at;
+			call->memory_size = words[at + 1];
+			if (operation->way != INLINE_READ_FILE && !call_allocate(call))
 				return false;
 			at += 2;
 			break;
