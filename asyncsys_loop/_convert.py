@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from operator import index
 from typing import Any, Final, SupportsIndex
 
@@ -82,6 +83,10 @@ def memoryview_of(buffer: Any) -> memoryview:
     if not view.c_contiguous:
         raise BufferError("memoryview: underlying buffer is not C-contiguous")
     return view
+
+
+# struct open_how: flags, mode, resolve. openat2(2)
+open_how: Final = struct.Struct("=3Q")
 
 
 def c_int(value: object) -> int:

@@ -39,6 +39,7 @@ in*, out*       a sequence of such buffers: an array of struct iovec and its len
 memory          a buffer or None: its address alone. A writable one is written in place.
 length          an int, converted as size: memory of that size is made, and is what `result=bytes`
                 returns, cut to the result of the call. Address and length.
+limit           likewise, of what read_file reads at most; the memory takes the status, too
 struct:SIZE     no argument: memory of that size is made, and is what `result=bytes` returns as a
                 whole. Address.
 empty           no argument: an empty path, for AT_EMPTY_PATH
@@ -63,7 +64,7 @@ from ._syscalls import SyscallDescription, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import UnionType
+    from types import GenericAlias, UnionType
 
 
 __all__ = ["Operation", "operation"]
@@ -80,12 +81,14 @@ _EMPTY_ADDRESS: Final = convert.address(_EMPTY)
 
 
 # What an operation gives, and how a call can be answered inline: native/engine/engine.h.
-FILE: Final = bytes | int  # the whole of a file, or its descriptor
+CONTENT: Final = bytes | int  # the whole of a file, or its descriptor
+FILE: Final = tuple[os.stat_result, bytes | int]
 RESULTS: Final[dict[Any, int]] = {
     int: native.engine.RESULT_INT,
     None: native.engine.RESULT_NONE,
     bytes: native.engine.RESULT_BYTES,
     os.stat_result: native.engine.RESULT_STAT,
+    CONTENT: native.engine.RESULT_CONTENT,
     FILE: native.engine.RESULT_FILE,
 }
 WAYS: Final[dict[str, int]] = {
@@ -99,6 +102,7 @@ WAYS: Final[dict[str, int]] = {
     "openat2": native.engine.INLINE_OPENAT2,
     "read_file": native.engine.INLINE_READ_FILE,
 }
+_STATUS_SIZE: Final = 256  # of a struct statx
 OTHER: Final = "other"  # a kind that only Python converts
 
 # Not system calls, but several of them in one trip: native/compound.h.
@@ -285,6 +289,12 @@ class Operation(Generic[_Result]):
             keep.append(memory)
             words += (convert.address(memory), size)
             audited.append(size)
+        elif kind == "limit":
+            size = _size(next(given))
+            memory = prepared.memory = convert.allocate(convert.CHARS, _STATUS_SIZE + size + 1)
+            keep.append(memory)
+            words += (convert.address(memory), size)
+            audited.append(size)
         elif kind == "dir_fd":
             late.append((len(words), len(audited), next(given)))
             words.append(0)
@@ -360,7 +370,7 @@ class Operation(Generic[_Result]):
             discard = close_descriptor
         elif description.fds_argument >= 0:
             discard = _close_two
-        elif self.result is FILE:
+        elif self.name == "read_file":
             discard = _close_opened
         result = await running_engine().run(
             description.number, prepared.words, prepared.keep, discard, self.must_run
@@ -370,8 +380,8 @@ class Operation(Generic[_Result]):
         answer: Any = None
         if self.result is int:
             answer = result
-        elif self.result is FILE and result >= OPENED:
-            answer = result - OPENED
+        elif self.name == "read_file":
+            answer = self._file(prepared.memory, result)
         elif self.result is not None:
             whole = any(kind == "struct" for kind, _ in self.kinds)
             memory = prepared.memory
@@ -379,6 +389,14 @@ class Operation(Generic[_Result]):
             if self.result is os.stat_result:
                 answer = native.stat_result(answer)
         return answer  # type: ignore[no-any-return]
+
+    def _file(self, memory: Any, result: int) -> Any:
+        answer: Any = result - OPENED
+        if result < OPENED:
+            answer = convert.taken(memory, _STATUS_SIZE + result)[_STATUS_SIZE:]
+        if self.result is FILE:
+            answer = native.stat_result(convert.taken(memory, _STATUS_SIZE)), answer
+        return answer
 
     def definition(self) -> tuple[Any, ...]:
         """Return the declaration as C wants it: see native/engine/operation.c."""
@@ -425,6 +443,10 @@ def operation(
 ) -> Callable[..., Awaitable[bytes | int]]: ...
 @overload
 def operation(
+    name: str, arguments: str, *, result: GenericAlias, function: str = "", audit: str = ""
+) -> Callable[..., Awaitable[tuple[os.stat_result, bytes | int]]]: ...
+@overload
+def operation(
     name: str, arguments: str, *, result: type[_Result], function: str = "", audit: str = ""
 ) -> Callable[..., Awaitable[_Result]]: ...
 @overload
@@ -452,7 +474,7 @@ def operation(
         name: the system call, as native/syscalls.tbl names it.
         arguments: the kinds of its arguments, in the kernel's order.
         result: int for what the call returns, bytes for the memory that it filled, os.stat_result
-            for a struct statx, FILE for read_file, None for nothing.
+            for a struct statx, CONTENT or FILE for read_file, None for nothing.
         function: the name that messages say, where it isn't the call's.
         audit: the audit event, and the positions, among the given arguments, of those that hooks
             see; "None" for a None, "=-1" for a -1, "'rb'" for that text.

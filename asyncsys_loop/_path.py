@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 
 from . import os as aos
 from . import shutil
+from ._convert import open_how
 from ._jobs import Jobs
 from ._open import open as open_file
-from ._operation import FILE, operation
+from ._operation import CONTENT, operation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -53,11 +54,12 @@ _READ_FIRST: Final = 64 * 1024
 # The whole of a small file in one trip, or inline; else its descriptor.
 _read_file = operation(
     "read_file",
-    "dir_fd path length",
+    f"dir_fd path memory {open_how.size} limit",
     function="open",
     audit=f"open 1 'rb' ={os.O_CLOEXEC}",
-    result=FILE,
+    result=CONTENT,
 )
+_READ_ONLY: Final = open_how.pack(os.O_RDONLY | os.O_CLOEXEC, 0, 0)
 _AT_ONCE: Final = 16
 
 _ANOTHER_TYPE: Final = -1  # neither a directory nor a regular file nor a symbolic link
@@ -467,7 +469,7 @@ class Path(pathlib.PurePosixPath):
 
     async def read_bytes(self) -> bytes:
         """Return the content of the file."""
-        content = await _read_file(None, self, _READ_FIRST)
+        content = await _read_file(None, self, _READ_ONLY, _READ_FIRST)
         if isinstance(content, bytes):
             return content
         fd = content  # it is longer, or nobody knows how long

@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -47,23 +49,27 @@ static int64_t list_directory(int dir_fd, const char *path, char *buffer, size_t
 	return close_with(fd, -EFBIG);
 }
 
-static int64_t read_file(int dir_fd, const char *path, char *buffer, size_t length)
+static int64_t read_file(int dir_fd, const char *path, const struct open_how *how, size_t size,
+                         struct statx *status, size_t limit)
 {
-	int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+	char *content = (char *)(status + 1);
 	size_t filled = 0;
-	struct stat status;
+	int fd;
 
+	/* Not before Linux 5.6, nor in every sandbox. */
+	if (how->resolve == 0)
+		fd = openat(dir_fd, path, (int)how->flags, (mode_t)how->mode);
+	else
+		fd = (int)syscall(SYS_openat2, dir_fd, path, how, size);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &status) != 0)
+	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, status) != 0)
 		return close_with(fd, -errno);
-	if (S_ISDIR(status.st_mode))
-		return close_with(fd, -EISDIR);
-	if (!S_ISREG(status.st_mode) || (uint64_t)status.st_size >= length)
+	if (!S_ISREG(status->stx_mode) || status->stx_size > limit)
 		return COMPOUND_OPENED | fd;
-	/* By offset: if it grows meanwhile, nothing has been taken. */
-	while (filled < length) {
-		ssize_t count = pread(fd, buffer + filled, length - filled, (off_t)filled);
+	/* By offset: if it grows meanwhile, nothing has been taken. A read of nothing tells its end. */
+	while (filled <= limit) {
+		ssize_t count = pread(fd, content + filled, limit + 1 - filled, (off_t)filled);
 
 		if (count < 0)
 			return close_with(fd, -errno);
@@ -78,13 +84,13 @@ int64_t compound_run(uint32_t num, const uint64_t arg[6])
 {
 	int dir_fd = (int)arg[0];
 	const char *path = (const char *)(uintptr_t)arg[1];
-	char *buffer = (char *)(uintptr_t)arg[2];
 
 	switch (num) {
 	case COMPOUND_LIST_DIRECTORY:
-		return list_directory(dir_fd, path, buffer, arg[3]);
+		return list_directory(dir_fd, path, (char *)(uintptr_t)arg[2], arg[3]);
 	case COMPOUND_READ_FILE:
-		return read_file(dir_fd, path, buffer, arg[3]);
+		return read_file(dir_fd, path, (const struct open_how *)(uintptr_t)arg[2], arg[3],
+		                 (struct statx *)(uintptr_t)arg[4], arg[5]);
 	default:
 		return -ENOSYS;
 	}

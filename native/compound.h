@@ -12,14 +12,17 @@
 enum async_syscall_compound {
 	/* (dir_fd, path, buffer, length): the entries of a directory, as getdents64(2) has them */
 	COMPOUND_LIST_DIRECTORY = ASYNC_SYSCALL_COMPOUND,
-	/* (dir_fd, path, buffer, length): the whole of a file */
+	/*
+	 * (dir_fd, path, struct open_how, its size, memory, limit): a file as a whole. The memory takes
+	 * a struct statx, the content, and one byte more.
+	 */
 	COMPOUND_READ_FILE,
 };
 /* cffi stops reading here. */
 
 /*
- * The result of COMPOUND_READ_FILE where there is more than the buffer has room for, or where nobody
- * knows before reading how much there is (a pipe): this and the descriptor, with nothing read.
+ * The result of COMPOUND_READ_FILE where there is more than the limit, or where it isn't a regular
+ * file: this and the descriptor, with nothing read.
  */
 #define COMPOUND_OPENED (INT64_C(1) << 32)
 

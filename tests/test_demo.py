@@ -35,8 +35,8 @@ def test_the_demo(tmp_path: Path) -> None:
     assert re.search(r"requests +│ +400 │ +400 │", result.stdout)
     calls = re.findall(r"(?:submitted|inline) +│ +([\d,]+) │ +│", result.stdout)
     assert len(calls) == 2
-    # Each file takes at least openat2, fstat and close; the empty ones no more.
-    assert sum(int(count.replace(",", "")) for count in calls) >= 400 * 3
+    # A small file takes one call.
+    assert sum(int(count.replace(",", "")) for count in calls) >= 400
     assert "round" not in result.stdout.replace("rounds", "")  # no progress bar in a pipe
     assert list(tmp_path.iterdir()) == []
 

@@ -1432,7 +1432,7 @@ def test_stats_file(tree: Path, tmp_path: Path, access: str) -> None:
     if access == "table":
         assert counters["executor"] == os.environ.get("ASYNCSYS_EXECUTOR", counters["executor"])
         calls = counters["submitted"] + counters["inline"]
-        assert calls >= 40  # openat2, fstat, pread, close
+        assert calls >= 10 + 4  # one for each file; the root is opened and closed, and tried
     else:
         assert counters["executor"] == "asyncio.to_thread"
 

@@ -42,10 +42,18 @@ async def close_range(path: Path) -> None:
     await twins.closerange(fd, fd + 1)
 
 
+async def read_file_that_opens(path: Path) -> int:
+    _, opened = await twins.read_file(path, 100)
+    assert isinstance(opened, int)
+    return opened
+
+
 CALLS: dict[str, Callable[[Path], Any]] = {
     "open": lambda path: twins.open(path / "file", os.O_RDONLY),
     "open a new file": lambda path: twins.open(path / "new", os.O_CREAT | os.O_RDWR),
     "openat2": lambda path: twins.openat2(path / "file", os.O_RDONLY),
+    "read_file": lambda path: twins.read_file(path / "file", 100),
+    "read_file that opens": read_file_that_opens,
     "dup": lambda _: twins.dup(0),
     "pipe": lambda _: twins.pipe(),
     "pipe2": lambda _: twins.pipe2(os.O_NONBLOCK),

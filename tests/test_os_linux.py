@@ -15,7 +15,7 @@ import pytest
 import asyncsys_loop
 from asyncsys_loop import stats
 
-from .support import claimed
+from .support import claimed, descriptors
 
 twins = asyncsys_loop.os
 
@@ -456,3 +456,113 @@ async def test_chmod_of_a_link_on_older_kernels(
     with pytest.raises(FileNotFoundError) as caught:
         await twins.chmod(tmp_path / "missing", 0o600, follow_symlinks=False)
     assert caught.value.filename == str(tmp_path / "missing")
+
+
+# read_file
+
+
+both_ways = pytest.mark.parametrize(
+    "fast_path",
+    [
+        pytest.param(True, id="fast path"),
+        pytest.param(False, id="table", marks=pytest.mark.loop(fast_path=False)),
+    ],
+)
+
+
+@both_ways
+@pytest.mark.parametrize("size", [0, 1, 4096, 99_999, 100_000])
+async def test_read_file_is_one_call(tmp_path: Path, fast_path: bool, size: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(size))
+    before, open_before = stats(), descriptors()
+    status, content = await twins.read_file(path, 100_000)
+    after = stats()
+    assert content == path.read_bytes()
+    assert status == os.stat(path)
+    assert status.st_mtime_ns == os.stat(path).st_mtime_ns
+    assert descriptors() == open_before
+    calls = (after.inline - before.inline, after.submitted - before.submitted)
+    assert calls in ({(1, 0), (0, 1)} if fast_path else {(0, 1)})
+
+
+@both_ways
+async def test_read_file_leaves_open_what_it_does_not_read(tmp_path: Path, fast_path: bool) -> None:
+    del fast_path
+    path = tmp_path / "file"
+    path.write_bytes(bytes(101))
+    status, opened = await twins.read_file(os.fsencode(path), 100)
+    assert isinstance(opened, int)
+    assert status.st_size == 101
+    assert os.get_blocking(opened)
+    assert not os.get_inheritable(opened)
+    assert os.read(opened, 200) == bytes(101)
+    os.close(opened)
+
+    status, opened = await twins.read_file(tmp_path, 100)
+    assert isinstance(opened, int)
+    assert stat.S_ISDIR(status.st_mode)
+    _, content = await twins.read_file("file", 101, os.O_RDONLY | os.O_NOATIME, dir_fd=opened)
+    assert content == bytes(101)
+    os.close(opened)
+
+    os.mkfifo(tmp_path / "fifo")
+    status, opened = await twins.read_file(tmp_path / "fifo", 100, os.O_NONBLOCK)
+    assert isinstance(opened, int)
+    assert stat.S_ISFIFO(status.st_mode)
+    assert not os.get_blocking(opened)
+    os.close(opened)
+
+
+@both_ways
+async def test_read_file_stays_beneath_a_directory(tmp_path: Path, fast_path: bool) -> None:
+    del fast_path
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "inside").write_text("inside")
+    (tmp_path / "outside").write_text("outside")
+    root = os.open(tmp_path / "root", os.O_PATH)
+    beneath = twins.RESOLVE_BENEATH
+    _, content = await twins.read_file("inside", 10, resolve=beneath, dir_fd=root)
+    assert content == b"inside"
+    with refused(errno.EXDEV) as caught:
+        await twins.read_file("../outside", 10, resolve=beneath, dir_fd=root)
+    assert caught.value.filename == "../outside"
+    os.close(root)
+
+
+@both_ways
+async def test_read_file_refuses(tmp_path: Path, fast_path: bool) -> None:
+    del fast_path
+    path = tmp_path / "file"
+    path.touch()
+    before = descriptors()
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError) as caught:
+            await twins.read_file(tmp_path / "missing", 10)
+        assert caught.value.filename == str(tmp_path / "missing")
+    with refused(errno.EBADF):  # not open for reading
+        await twins.read_file(path, 10, os.O_WRONLY)
+    with refused(errno.EINVAL):
+        await twins.read_file(path, -1)
+    with pytest.raises(TypeError, match="integer"):
+        await twins.read_file(path, "1")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="'list' object cannot be interpreted as an integer"):
+        await twins.read_file(path, 1, [])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="null"):
+        await twins.read_file("a\0b", 1)
+    with pytest.raises(OverflowError, match="can't be negative"):
+        await twins.read_file(path, 1, resolve=-1)
+    assert descriptors() == before
+
+
+@both_ways
+async def test_read_file_of_no_known_length(fast_path: bool) -> None:
+    del fast_path
+    status, content = await twins.read_file("/proc/self/comm", 100)
+    assert status.st_size == 0
+    assert isinstance(content, bytes)
+    assert content.endswith(b"\n")
+    _, opened = await twins.read_file("/proc/self/status", 10)  # longer than it says
+    assert isinstance(opened, int)
+    assert os.read(opened, 5) == b"Name:"
+    os.close(opened)

@@ -21,7 +21,7 @@ paths = asyncsys_loop.os.path
 OURS = {
     *("ScandirIterator", "Entries", "FileHandle", "statx_result"),
     *("fallocate", "flock", "name_to_handle_at", "open_by_handle_at", "openat2", "preadinto"),
-    *("readinto", "renameat2", "statx", "sync_file_range", "path"),
+    *("read_file", "readinto", "renameat2", "statx", "sync_file_range", "path"),
     *("timerfd_create", "timerfd_gettime", "timerfd_gettime_ns", "timerfd_settime"),
     *("timerfd_settime_ns", *_constants.__all__),
 }

@@ -15,8 +15,8 @@ no twin isn't here, and says what to use. What holds for all coroutines:
 * They belong to the loop's thread, as all of asyncio does.
 
 Linux has more than `os`: fallocate(), flock(), name_to_handle_at(), open_by_handle_at(), openat2(),
-preadinto(), renameat2(), statx() and sync_file_range() are ours. So are readinto(), statx() and the
-timers in a Python that doesn't have them yet.
+preadinto(), read_file(), renameat2(), statx() and sync_file_range() are ours. So are readinto(),
+statx() and the timers in a Python that doesn't have them yet.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ from ._descriptors import (
     openat2,
     pipe,
     pipe2,
+    read_file,
     timerfd_create,
     timerfd_gettime,
     timerfd_gettime_ns,
@@ -190,6 +191,7 @@ __all__ = [
     "pwrite",
     "pwritev",
     "read",
+    "read_file",
     "readinto",
     "readlink",
     "readv",

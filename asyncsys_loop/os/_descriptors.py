@@ -7,11 +7,12 @@ import struct
 import sys
 from errno import EINVAL
 from fcntl import F_DUPFD_CLOEXEC, F_GETFD
+from functools import lru_cache
 from operator import index
 from typing import TYPE_CHECKING, Final
 
 from asyncsys_loop import _convert as convert
-from asyncsys_loop._operation import operation
+from asyncsys_loop._operation import FILE, operation
 
 if TYPE_CHECKING:
     from asyncsys_loop._types import FileDescriptorLike, StrOrBytesPath
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 _UNSIGNED_INT: Final = 0xFFFFFFFF
 _TFD_CLOEXEC: Final = os.O_CLOEXEC
 
-_open_how = struct.Struct("=3Q")  # flags, mode, resolve
 _itimerspec = struct.Struct("=4q")  # interval, then value: seconds and nanoseconds
 
 _openat = operation(
     "openat", "dir_fd path int int", function="open", audit="open 1 None 2", result=int
 )
-_openat2 = operation("openat2", f"dir_fd path memory {_open_how.size}", result=int)
+_openat2 = operation("openat2", f"dir_fd path memory {convert.open_how.size}", result=int)
+_read_file = operation(
+    "read_file", f"dir_fd path memory {convert.open_how.size} limit", result=FILE
+)
 _close = operation("close", "fd")
 _close_range = operation("close_range", "int int 0")
 _dup = operation("fcntl", f"fd {F_DUPFD_CLOEXEC} 0", result=int)
@@ -74,16 +77,62 @@ async def openat2(
         OSError: EXDEV: the path leaves the directory or the mount; ELOOP: it has a symbolic link;
             EAGAIN: RESOLVE_CACHED, and it isn't cached, or a race with a rename.
     """
+    flags, how = _how(flags, mode, resolve)
     path = convert.fspath(path, "openat2")
+    sys.audit("open", path, None, flags)
+    return await _openat2(dir_fd, path, how)
+
+
+async def read_file(
+    path: StrOrBytesPath,
+    limit: int,
+    flags: int = os.O_RDONLY,
+    resolve: int = 0,
+    *,
+    dir_fd: int | None = None,
+) -> tuple[os.stat_result, bytes | int]:
+    """Open a file, look at it, read all of it and close it, at once.
+
+    openat2(2), statx(2), pread(2) and close(2): of what is cached none is waited for; else one exec
+    thread makes them in one trip. It's for servers of small files.
+
+    Args:
+        path: what to open.
+        limit: how many bytes to read at most. As much memory is made if the file isn't cached.
+        flags, resolve, dir_fd: as for openat2(). Without `resolve` this needs no openat2(2).
+
+    Returns:
+        The status of the file, and its content: bytes. Where it is longer than `limit`, or no
+        regular file, the descriptor instead: open, at the beginning, and yours to close.
+
+    Raises:
+        OSError: any of the calls failed, with `path` as its filename. Nothing is open then, nor if
+            this is cancelled.
+    """
+    flags, how = _how(flags, 0, resolve)
+    path = convert.fspath(path, "read_file")
+    sys.audit("open", path, None, flags)
+    return await _read_file(dir_fd, path, how, limit)
+
+
+@lru_cache(64, typed=True)
+def _packed_how(flags: int, mode: int, resolve: int) -> tuple[int, bytes]:
     flags, mode, resolve = convert.c_int(flags), convert.c_int(mode), index(resolve)
     flags |= os.O_CLOEXEC
     creates = flags & os.O_CREAT or flags & os.O_TMPFILE == os.O_TMPFILE
     try:
-        how = _open_how.pack(flags & _UNSIGNED_INT, mode if creates else 0, resolve)
+        how = convert.open_how.pack(flags & _UNSIGNED_INT, mode if creates else 0, resolve)
     except struct.error:
         raise OverflowError("openat2: mode and resolve can't be negative") from None
-    sys.audit("open", path, None, flags)
-    return await _openat2(dir_fd, path, how)
+    return flags, how
+
+
+def _how(flags: int, mode: int, resolve: int) -> tuple[int, bytes]:
+    """Return the flags with O_CLOEXEC, and a struct open_how."""
+    try:
+        return _packed_how(flags, mode, resolve)
+    except TypeError:  # one can't be a key: the function itself says what is wrong with it
+        return _packed_how.__wrapped__(flags, mode, resolve)
 
 
 async def close(fd: int) -> None:

@@ -58,7 +58,10 @@ class Files(Protocol):
     async def stop(self) -> None: ...
 
     async def open(self, path: bytes, small: int) -> Opened:
-        """Open `path` beneath the root; a regular file of at most `small` bytes is read as well."""
+        """Open `path` beneath the root; a regular file of at most `small` bytes is read as well.
+
+        An empty one may be read in any case.
+        """
 
     async def preadinto(self, fd: int, buffer: memoryview, offset: int) -> int: ...
 
@@ -101,15 +104,20 @@ class TableFiles:
                     raise
 
     async def open(self, path: bytes, small: int) -> Opened:
-        fd = await self._openat2(path or b".", OPEN)
-        try:
-            status = await asyncsys_loop.os.fstat(fd)
-            if status.st_size > small or not stat.S_ISREG(status.st_mode):
-                return Opened(fd, status, None)
-            return Opened(fd, status, await asyncsys_loop.os.pread(fd, status.st_size, 0))
-        except BaseException:
-            await self.close(fd)
-            raise
+        attempts = _ATTEMPTS
+        while True:
+            try:
+                status, content = await asyncsys_loop.os.read_file(
+                    path or b".", max(small, 0), OPEN, self._resolve, dir_fd=self._root
+                )
+            except BlockingIOError:
+                attempts -= 1
+                if not attempts:
+                    raise
+            else:
+                if isinstance(content, bytes):
+                    return Opened(-1, status, content)
+                return Opened(content, status, None)
 
     async def preadinto(self, fd: int, buffer: memoryview, offset: int) -> int:
         return await asyncsys_loop.os.preadinto(fd, buffer, offset)

@@ -147,7 +147,7 @@ class Site:
         etag, validators, fields = _fields(
             content_type(path), status.st_mtime_ns, size, status.st_ino, modified
         )
-        if content is not None:
+        if content is not None and plain:
             if len(content) != size:
                 raise HTTPError(500, "The file changed while it was read.")
             return Answer(200, fields, content, fd=fd)

@@ -15,6 +15,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <linux/stat.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ static void release_memory(struct call *call)
 {
 	release_buffer(call);
 	Py_CLEAR(call->memory);
+	Py_CLEAR(call->status);
 	for (int i = 0; i < 2; i++) {
 		Py_CLEAR(call->path[i]);
 		Py_CLEAR(call->encoded[i]);
@@ -88,7 +90,8 @@ static void undo(struct call *call)
 		return;
 	if (call->returns_fd && call->ret >= 0)
 		close((int)call->ret);
-	if (call->result == RESULT_FILE && call->ret >= COMPOUND_OPENED)
+	if ((call->result == RESULT_FILE || call->result == RESULT_CONTENT) &&
+	    call->ret >= COMPOUND_OPENED)
 		close((int)(call->ret - COMPOUND_OPENED));
 	if (call->returns_fds && call->ret == 0)
 		for (int i = 0; i < 2; i++)
@@ -126,6 +129,25 @@ static int64_t copied(const struct call *call)
 	}
 }
 
+static enum inline_answer try_read_file(struct call *call)
+{
+	struct statx status;
+
+	if (!answer_read_file(call, &status))
+		return ANSWER_NONE;
+	if (call->result == RESULT_FILE && call->ret >= 0) {
+		call->status = stat_result(&status);
+		if (call->status == NULL) {
+			PyErr_Clear();
+			undo(call);
+			call->state = CALL_NEW;
+			Py_CLEAR(call->memory);
+			return ANSWER_NONE;
+		}
+	}
+	return ANSWER_READY;
+}
+
 enum inline_answer call_try(struct call *call)
 {
 	struct engine *engine = call->engine;
@@ -140,7 +162,7 @@ enum inline_answer call_try(struct call *call)
 	if (engine->table == NULL)
 		return ANSWER_NONE;
 	if (call->way == INLINE_READ_FILE) {
-		answer = answer_read_file(call) ? ANSWER_READY : ANSWER_NONE;
+		answer = try_read_file(call);
 	} else {
 		answer = answer_inline(call->way, call->number, call->words, &call->done, &ret);
 		call->ret = ret < 0 ? ret : ret + call->done;
@@ -198,6 +220,48 @@ static PyObject *raise_os_error(struct call *call)
 	return PyErr_SetFromErrno(PyExc_OSError);
 }
 
+static const struct statx *status_in(PyObject *memory)
+{
+	return (const struct statx *)(const void *)PyBytes_AsString(memory);
+}
+
+/* Of COMPOUND_READ_FILE. What was read inline is alone in its memory; else the status is before it. */
+static PyObject *file_content(struct call *call)
+{
+	PyObject *content = call->memory;
+
+	if (call->ret >= COMPOUND_OPENED)
+		return PyLong_FromLongLong(call->ret - COMPOUND_OPENED);
+	if (PyBytes_Size(content) == call->memory_size)
+		return PyBytes_FromStringAndSize(PyBytes_AsString(content) + sizeof(struct statx),
+		                                 (Py_ssize_t)call->ret);
+	call->memory = NULL;
+	return content;
+}
+
+static PyObject *file(struct call *call)
+{
+	PyObject *result = PyTuple_New(2);
+	PyObject *status = call->status;
+	PyObject *content;
+
+	call->status = NULL;
+	if (status == NULL)
+		status = stat_result(status_in(call->memory));
+	content = status != NULL ? file_content(call) : NULL;
+	if (result != NULL && content != NULL) {
+		PyTuple_SetItem(result, 0, status);
+		PyTuple_SetItem(result, 1, content);
+		return result;
+	}
+	Py_XDECREF(status);
+	Py_XDECREF(content);
+	Py_XDECREF(result);
+	if (call->ret >= COMPOUND_OPENED)
+		close((int)(call->ret - COMPOUND_OPENED));
+	return NULL;
+}
+
 /* The end of the await: its value, or NULL with the exception. */
 static PyObject *take_result(struct call *call)
 {
@@ -224,14 +288,14 @@ static PyObject *take_result(struct call *call)
 			call->memory = NULL;
 			break;
 		case RESULT_STAT:
-			result = stat_result(call->memory);
+			result = stat_result(status_in(call->memory));
+			break;
+		case RESULT_CONTENT:
+			result = file_content(call);
 			break;
 		case RESULT_FILE:
-			if (call->ret >= COMPOUND_OPENED) {
-				result = PyLong_FromLongLong(call->ret - COMPOUND_OPENED);
-				break;
-			}
-			/* fall through */
+			result = file(call);
+			break;
 		case RESULT_BYTES:
 			/* Cutting bytes off in place isn't in the stable ABI. */
 			if (call->ret != PyBytes_Size(call->memory)) {

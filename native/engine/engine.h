@@ -30,6 +30,7 @@
 
 struct engine;
 struct operation;
+struct statx;
 
 /* The ways to answer without the table. inline.c */
 enum inline_way {
@@ -43,18 +44,19 @@ enum inline_way {
 	INLINE_STATX,        /* dir_fd, path, flags, mask, struct */
 	INLINE_CLOSE,        /* fd */
 	INLINE_OPENAT2,      /* dir_fd, path, struct open_how, its size */
-	INLINE_READ_FILE,    /* dir_fd, path, buffer, length: COMPOUND_READ_FILE */
+	INLINE_READ_FILE,    /* COMPOUND_READ_FILE */
 };
 
 /* What an await gives. */
 enum result {
-	RESULT_RAW,    /* what the kernel returns, or -errno: nothing is raised */
-	RESULT_INT,    /* what the kernel returns */
-	RESULT_NONE,   /* None */
-	RESULT_BYTES,  /* the memory, as much of it as the kernel says */
-	RESULT_STRUCT, /* the memory as a whole */
-	RESULT_STAT,   /* the memory is a struct statx: an os.stat_result */
-	RESULT_FILE,   /* as bytes, or an open descriptor: COMPOUND_OPENED */
+	RESULT_RAW,     /* what the kernel returns, or -errno: nothing is raised */
+	RESULT_INT,     /* what the kernel returns */
+	RESULT_NONE,    /* None */
+	RESULT_BYTES,   /* the memory, as much of it as the kernel says */
+	RESULT_STRUCT,  /* the memory as a whole */
+	RESULT_STAT,    /* the memory is a struct statx: an os.stat_result */
+	RESULT_CONTENT, /* of COMPOUND_READ_FILE: bytes, or an open descriptor */
+	RESULT_FILE,    /* likewise, behind its os.stat_result: a tuple */
 };
 
 enum call_state {
@@ -85,6 +87,7 @@ struct call {
 	int64_t done; /* bytes that were read inline before the rest went into the table */
 	PyObject *future;
 	PyObject *memory; /* bytes that the kernel fills */
+	PyObject *status; /* RESULT_FILE, answered inline: an os.stat_result */
 	int memory_word;  /* which word is its address */
 	int64_t memory_size;
 	PyObject *path[2];    /* as an OSError shows them; where encoded is NULL, the memory too */
@@ -148,8 +151,8 @@ enum inline_answer {
 
 enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t words[6],
                                  int64_t *done, int64_t *ret);
-/* INLINE_READ_FILE, which makes the memory itself: true with call->ret. */
-bool answer_read_file(struct call *call);
+/* INLINE_READ_FILE, which makes the memory for the content itself: true with call->ret. */
+bool answer_read_file(struct call *call, struct statx *status);
 /* For a read or write of a descriptor that can be waited for: WAIT or PIECE where it could block. */
 enum inline_answer may_block(const int64_t words[6], bool writing);
 int inline_init(void);
@@ -183,7 +186,7 @@ int operation_init(PyObject *module);
 int directory_init(PyObject *module);
 
 /* status.c */
-PyObject *stat_result(PyObject *memory);
+PyObject *stat_result(const struct statx *status);
 int status_init(PyObject *module);
 
 #endif /* ENGINE_H */

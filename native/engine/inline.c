@@ -173,13 +173,27 @@ static int open_local(int dir_fd, const char *path, uint64_t flags, uint64_t res
 	return -1;
 }
 
+static bool opens_here(uint64_t flags, uint64_t resolve)
+{
+	return !no_cached && (resolve & RESOLVE_CACHED) == 0 && (flags & (O_CREAT | O_TRUNC)) == 0 &&
+	       (flags & O_TMPFILE) != O_TMPFILE;
+}
+
+/* Makes a descriptor of open_local() as it was to be. */
+static bool will_block(int fd, uint64_t flags)
+{
+	if ((flags & O_NONBLOCK) != 0 || fcntl(fd, F_SETFL, (int)flags) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
 static bool answer_open(int dir_fd, const char *path, uint64_t flags, uint64_t resolve,
                         int64_t *ret)
 {
 	int fd;
 
-	if (no_cached || (resolve & RESOLVE_CACHED) != 0 || (flags & (O_CREAT | O_TRUNC)) != 0 ||
-	    (flags & O_TMPFILE) == O_TMPFILE)
+	if (!opens_here(flags, resolve))
 		return false;
 	/* O_PATH opens nothing. */
 	if ((flags & O_PATH) != 0)
@@ -190,12 +204,8 @@ static bool answer_open(int dir_fd, const char *path, uint64_t flags, uint64_t r
 		*ret = -errno;
 		return is_answer(errno);
 	}
-	if ((flags & (O_PATH | O_NONBLOCK)) == 0 && fcntl(fd, F_SETFL, (int)flags & ~O_NONBLOCK) != 0) {
-		close(fd);
-		return false;
-	}
 	*ret = fd;
-	return true;
+	return (flags & O_PATH) != 0 || will_block(fd, flags);
 }
 
 static bool answer_openat(const int64_t words[6], int64_t *ret)
@@ -244,40 +254,33 @@ static PyObject *read_cached(int fd, size_t size)
  * The whole of a small file. A local one that isn't empty is as long as its status says: no read has
  * to find the end of it, and what is written to it from then on belongs to the next read.
  */
-bool answer_read_file(struct call *call)
+bool answer_read_file(struct call *call, struct statx *status)
 {
 	const int64_t *words = call->words;
-	struct stat status;
+	const struct open_how *how = (const struct open_how *)(uintptr_t)words[2];
 	int fd;
 
-	if (no_cached)
+	if (words[3] != sizeof *how || (how->flags & (O_ACCMODE | O_PATH | O_DIRECT)) != 0 ||
+	    !opens_here(how->flags, how->resolve))
 		return false;
-	fd = open_local((int)words[0], (const char *)(uintptr_t)words[1], O_CLOEXEC, 0);
+	fd = open_local((int)words[0], (const char *)(uintptr_t)words[1], how->flags, how->resolve);
 	if (fd < 0) {
 		call->ret = -errno;
 		return is_answer(errno);
 	}
-	if (fstat(fd, &status) != 0) {
+	if (status_of(fd, STATX_BASIC_STATS, status) != 0) {
 		close(fd);
 		return false;
 	}
-	if (S_ISDIR(status.st_mode)) {
+	if (S_ISREG(status->stx_mode) && (int64_t)status->stx_size <= words[5] &&
+	    status->stx_nlink != 0 && !no_nowait &&
+	    (call->memory = read_cached(fd, status->stx_size)) != NULL) {
 		close(fd);
-		call->ret = -EISDIR;
+		call->ret = (int64_t)status->stx_size;
 		return true;
-	}
-	if (status.st_size != 0 && status.st_size < words[3] && status.st_nlink != 0 && !no_nowait &&
-	    (call->memory = read_cached(fd, (size_t)status.st_size)) != NULL) {
-		close(fd);
-		call->ret = status.st_size;
-		return true;
-	}
-	if (fcntl(fd, F_SETFL, 0) != 0) {
-		close(fd);
-		return false;
 	}
 	call->ret = COMPOUND_OPENED | fd;
-	return true;
+	return will_block(fd, how->flags);
 }
 
 /* AT_STATX_FORCE_SYNC isn't among them: it asks a server. */

@@ -20,6 +20,7 @@ static int add_constants(PyObject *module)
 	               PyModule_AddIntMacro(module, RESULT_BYTES) < 0 ||
 	               PyModule_AddIntMacro(module, RESULT_STRUCT) < 0 ||
 	               PyModule_AddIntMacro(module, RESULT_STAT) < 0 ||
+	               PyModule_AddIntMacro(module, RESULT_CONTENT) < 0 ||
 	               PyModule_AddIntMacro(module, RESULT_FILE) < 0 ||
 	               PyModule_AddIntMacro(module, INLINE_NOT) < 0 ||
 	               PyModule_AddIntMacro(module, INLINE_NEVER_BLOCKS) < 0 ||

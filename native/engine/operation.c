@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/stat.h>
 #include <string.h>
 
 /* The kinds that _operation.py describes. Those that it alone converts are OTHER. */
@@ -32,6 +33,7 @@ enum kind {
 	KIND_OUT,
 	KIND_MEMORY,
 	KIND_LENGTH,
+	KIND_LIMIT,
 	KIND_STRUCT,
 	KIND_OTHER,
 };
@@ -39,7 +41,7 @@ enum kind {
 static const char *const kind_names[] = {
     "constant", "empty", "int",    "fd",     "ssize_t", "off_t",   "word",
     "id",       "size",  "fildes", "dir_fd", "path",    "path_fd", "string",
-    "in",       "out",   "memory", "length", "struct",  "other",
+    "in",       "out",   "memory", "length", "limit",   "struct",  "other",
 };
 
 /* The most that one read(2) or write(2) moves. */
@@ -253,8 +255,16 @@ static bool convert(const struct operation *operation, struct call *call,
 				return false;
 			call->memory_word = (int)at;
 			call->memory_size = words[at + 1];
-			if (operation->way != INLINE_READ_FILE && !call_allocate(call))
+			if (!call_allocate(call))
 				return false;
+			at += 2;
+			break;
+		case KIND_LIMIT:
+			/* The memory is made when the call goes into the table. */
+			if (at > 4 || !to_integer(argument, 0, MOST, &words[at + 1]))
+				return false;
+			call->memory_word = (int)at;
+			call->memory_size = (int64_t)sizeof(struct statx) + words[at + 1] + 1;
 			at += 2;
 			break;
 		default:

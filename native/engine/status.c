@@ -31,9 +31,8 @@ static PyObject *nanoseconds(const struct statx_timestamp *time)
 	return sum;
 }
 
-PyObject *stat_result(PyObject *memory)
+PyObject *stat_result(const struct statx *status)
 {
-	const struct statx *status = (const struct statx *)(const void *)PyBytes_AsString(memory);
 	const struct statx_timestamp *times[] = {&status->stx_atime, &status->stx_mtime,
 	                                         &status->stx_ctime};
 	PyObject *fields = PyStructSequence_New((PyTypeObject *)stat_result_type);
@@ -75,7 +74,7 @@ static PyObject *stat_result_of(PyObject *Py_UNUSED(module), PyObject *memory)
 		PyErr_SetString(PyExc_TypeError, "a struct statx is needed");
 		return NULL;
 	}
-	return stat_result(memory);
+	return stat_result((const struct statx *)(const void *)PyBytes_AsString(memory));
 }
 
 static PyMethodDef status_methods[] = {

@@ -5,6 +5,8 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
 #include <sys/stat.h>
 
 #include "compound.h"
@@ -20,6 +22,35 @@ static int64_t run(struct owner *owner, uint32_t num, const char *path, char *bu
 	return result_of(owner, slot);
 }
 
+static struct open_how how = {.flags = O_RDONLY | O_CLOEXEC};
+static struct {
+	struct statx status;
+	char content[4096 + 1];
+} memory;
+
+static int32_t submit_read_file(struct owner *owner, const char *path, size_t limit)
+{
+	int32_t slot = async_syscall_submit(owner->table, COMPOUND_READ_FILE, AT_FDCWD,
+	                                    (int64_t)(intptr_t)path, (int64_t)(intptr_t)&how,
+	                                    sizeof how, (int64_t)(intptr_t)&memory, (int64_t)limit);
+
+	CHECK(slot >= 0);
+	CHECK_EQUAL(async_syscall_ring(owner->table), 0);
+	return slot;
+}
+
+static int64_t read_file(struct owner *owner, const char *path, size_t limit)
+{
+	return result_of(owner, submit_read_file(owner, path, limit));
+}
+
+/* What comes back open. */
+static int opened(int64_t result)
+{
+	CHECK(result >= COMPOUND_OPENED);
+	return (int)(result - COMPOUND_OPENED);
+}
+
 static uint32_t open_descriptors(void)
 {
 	return count_entries("/proc/self/fd");
@@ -32,9 +63,9 @@ int main(void)
 	char path[64];
 	char fifo[64];
 	char buffer[4096];
-	int64_t result;
 	uint32_t before;
 	int32_t slot;
+	int writer;
 	int fd;
 
 	CHECK(mkdtemp(directory) != NULL);
@@ -43,13 +74,18 @@ int main(void)
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	CHECK_EQUAL(write(fd, "contents", 8), 8);
 	close(fd);
-	CHECK_EQUAL(run(&owner, COMPOUND_READ_FILE, path, buffer, sizeof buffer), 8);
+	CHECK_EQUAL(read_file(&owner, path, 4096), 8);
 	before = open_descriptors();
 
-	CHECK_EQUAL(run(&owner, COMPOUND_READ_FILE, path, buffer, sizeof buffer), 8);
-	CHECK(memcmp(buffer, "contents", 8) == 0);
-	CHECK_EQUAL(run(&owner, COMPOUND_READ_FILE, directory, buffer, sizeof buffer), -EISDIR);
-	CHECK_EQUAL(run(&owner, COMPOUND_READ_FILE, "/nowhere", buffer, sizeof buffer), -ENOENT);
+	CHECK_EQUAL(read_file(&owner, path, 4096), 8);
+	CHECK(memcmp(memory.content, "contents", 8) == 0);
+	CHECK_EQUAL(memory.status.stx_size, 8);
+	CHECK_EQUAL(read_file(&owner, path, 8), 8);             /* just so many */
+	close(opened(read_file(&owner, "/proc/self/comm", 0))); /* longer than its status says */
+	how.resolve = RESOLVE_BENEATH;
+	CHECK_EQUAL(read_file(&owner, path, 8), -EXDEV);
+	how.resolve = 0;
+	CHECK_EQUAL(read_file(&owner, "/nowhere", 4096), -ENOENT);
 	CHECK_EQUAL(run(&owner, COMPOUND_LIST_DIRECTORY, path, buffer, sizeof buffer), -ENOTDIR);
 	CHECK_EQUAL(run(&owner, ASYNC_SYSCALL_COMPOUND + 999, path, buffer, sizeof buffer), -ENOSYS);
 
@@ -59,28 +95,24 @@ int main(void)
 	            -EFBIG);
 	CHECK_EQUAL(open_descriptors(), before);
 
-	/* No room for a byte more, which would tell that the file ends there. */
-	result = run(&owner, COMPOUND_READ_FILE, path, buffer, 8);
-	CHECK(result >= COMPOUND_OPENED);
-	CHECK_EQUAL(read((int)(result - COMPOUND_OPENED), buffer, sizeof buffer), 8);
-	close((int)(result - COMPOUND_OPENED));
-
-	CHECK_EQUAL(mkfifo(fifo, 0600), 0);
-	slot = async_syscall_submit(owner.table, COMPOUND_READ_FILE, AT_FDCWD, (int64_t)(intptr_t)fifo,
-	                            (int64_t)(intptr_t)buffer, sizeof buffer, 0, 0);
-	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
-	fd = open(fifo, O_WRONLY | O_CLOEXEC);
-	CHECK_EQUAL(write(fd, "through", 7), 7);
-	result = result_of(&owner, slot);
-	CHECK(result >= COMPOUND_OPENED);
-	CHECK_EQUAL(read((int)(result - COMPOUND_OPENED), buffer, sizeof buffer), 7);
-	close((int)(result - COMPOUND_OPENED));
+	fd = opened(read_file(&owner, path, 7));
+	CHECK_EQUAL(read(fd, buffer, sizeof buffer), 8);
+	close(fd);
+	fd = opened(read_file(&owner, directory, 4096));
+	CHECK(S_ISDIR(memory.status.stx_mode));
 	close(fd);
 
+	CHECK_EQUAL(mkfifo(fifo, 0600), 0);
+	slot = submit_read_file(&owner, fifo, 4096);
+	writer = open(fifo, O_WRONLY | O_CLOEXEC);
+	CHECK_EQUAL(write(writer, "through", 7), 7);
+	fd = opened(result_of(&owner, slot));
+	CHECK_EQUAL(read(fd, buffer, sizeof buffer), 7);
+	close(fd);
+	close(writer);
+
 	/* Nobody opens the other end. */
-	slot = async_syscall_submit(owner.table, COMPOUND_READ_FILE, AT_FDCWD, (int64_t)(intptr_t)fifo,
-	                            (int64_t)(intptr_t)buffer, sizeof buffer, 0, 0);
-	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
+	slot = submit_read_file(&owner, fifo, 4096);
 	CHECK_EQUAL(cancel(&owner, slot), -ECANCELED);
 	CHECK_EQUAL(open_descriptors(), before);
 
