@@ -25,8 +25,10 @@ through: it hands it to `_settle()`, which withdraws the call if nobody has clai
 interrupts the call and awaits its end; only then CancelledError goes on. Further cancellations
 meanwhile change nothing: it is already on its way out.
 
-So for each call, one of two happens, and exactly once: who awaits it gets the result; or the call
-is withdrawn, or completes and is undone (a descriptor that it returned is closed).
+So for each call, one of three happens, and exactly once: who awaits it gets the result; or the call
+is withdrawn, or completes and is undone (a descriptor that it returned is closed); or it completes
+and can't be undone, as bytes were moved, and its result is that of the exception:
+`CancelledError.result`. (asyncio passes the same exception on, and looks only at its class.)
 
 Descriptors that aren't ready
 =============================
@@ -190,13 +192,20 @@ class Engine(EngineBase):
         keep: list[Any],
         discard: Callable[[int, object], None] | None,
         must_run: bool,
+        answer: Callable[[int], Any] | None = None,
     ) -> int:
-        """As call(), for cffi's memory: it is released before an exception is raised."""
+        """As call(), for cffi's memory: it is released before an exception is raised.
+
+        Of a cancelled call that had ended, the exception's result is what `answer` makes of it.
+        """
         try:
             result: int = await self.call(number, words, keep, discard, must_run)
         except GeneratorExit:
             raise  # the call may still be at it
-        except BaseException:
+        except BaseException as error:
+            result = getattr(error, "result", -1)
+            if result >= 0 and answer is not None:
+                error.result = answer(result)  # type: ignore[attr-defined]
             _release(keep)
             raise
         if result < 0:

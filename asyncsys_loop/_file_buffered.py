@@ -24,6 +24,7 @@ from ._file_raw import (
     FileIO,
     Gone,
     close,
+    late_result,
     read_once,
     readable_view,
     writable_view,
@@ -100,7 +101,12 @@ class Buffered(AsyncFile[bytes]):
         """Set the kernel's position to ours."""
         ahead = self._ahead()
         if ahead:
-            await self._raw._seek(-ahead, os.SEEK_CUR)
+            try:
+                await self._raw._seek(-ahead, os.SEEK_CUR)
+            except asyncio.CancelledError as error:
+                if late_result(error, None) is not None:
+                    self._keep(b"")
+                raise
         if self._filled:
             self._unread = _EMPTY
             self._filled = 0
@@ -248,10 +254,11 @@ class Buffered(AsyncFile[bytes]):
             try:
                 while size - done > self._buffer_size:
                     done += await raw._store(view[done:])
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as error:
                 # All of it or nothing: the rest is written with what comes next.
-                done += raw._stored(size - done)
+                done += late_result(error, 0)
                 raw._pending += view[done:]
+                error.result = size  # type: ignore[attr-defined]
                 raise
             view = view[done:]
         raw._pending += view
@@ -259,15 +266,19 @@ class Buffered(AsyncFile[bytes]):
 
     async def _writelines(self, lines: Iterable[Any]) -> None:
         raw = self._raw
-        for line in lines:
+        for taken, line in enumerate(lines):
             if (
                 self._writing
                 and type(line) is bytes
                 and len(raw._pending) + len(line) <= self._buffer_size
             ):
                 raw._pending += line  # as in write()
-            else:
+                continue
+            try:
                 await self._write(line)
+            except asyncio.CancelledError as error:
+                count_taken(error, taken)
+                raise
 
     async def _flush(self) -> None:
         if not self._writes:
@@ -297,7 +308,12 @@ class Buffered(AsyncFile[bytes]):
             await raw._flush_pending()
         if whence == os.SEEK_CUR:
             offset -= ahead
-        position = await raw._seek(offset, whence)
+        try:
+            position = await raw._seek(offset, whence)
+        except asyncio.CancelledError as error:
+            if hasattr(error, "result"):
+                self._keep(b"")
+            raise
         self._keep(b"")
         return position
 
@@ -407,8 +423,8 @@ class Buffered(AsyncFile[bytes]):
                     if len(data) == size:
                         return data
                     self._keep(data)
-                except asyncio.CancelledError:
-                    raw._take_back()
+                except asyncio.CancelledError as error:
+                    raw._give_back(late_result(error, b""))
                     raise
                 finally:
                     if raw._waiting:
@@ -519,6 +535,11 @@ class Buffered(AsyncFile[bytes]):
         raw = self._raw
         name = "[closed]" if raw._fd < 0 else f"name={raw._name!r}"
         return f"<asyncsys_loop.io.{type(self).__name__} {name}>"
+
+
+def count_taken(error: asyncio.CancelledError, before: int) -> None:
+    """Tell how many items a cancelled writelines() took: with the last one, if that was taken."""
+    error.result = before + hasattr(error, "result")  # type: ignore[attr-defined]
 
 
 NOT_SEEKABLE: Final = "File or stream is not seekable."

@@ -11,11 +11,9 @@ Three things that `io` needn't think of are settled here, in the lowest layer:
   one method is one system call, and the kernel keeps those apart. Closing waits for all of them, or
   the call of one file could hit the next that gets the number of its descriptor.
 
-* Cancellation. A cancelled system call has settled, but its result is gone: a read may have moved
-  the position, a write may have written. So a FileIO knows where the kernel's position was, asks
-  where it is now, and from that follows what happened: a cancelled read is taken back, a cancelled
-  write is known to the byte. Pipes, ttys and sockets have no position; there the engine waits for
-  readiness, and only then calls, so that a cancelled call didn't happen.
+* Cancellation. A cancelled system call has settled, and the exception has its result, if it had
+  ended (_engine.py). So a cancelled write is known to the byte, and a cancelled read is taken back:
+  the position is, and where there is none (pipes, ttys, sockets) the bytes are kept for the next.
 
 * A descriptor with O_NONBLOCK. `io` would return None; here the caller awaits, so it waits.
 """
@@ -23,7 +21,6 @@ Three things that `io` needn't think of are settled here, in the lowest layer:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import os
 import stat
@@ -104,9 +101,9 @@ class AsyncFile(Generic[AnyStr]):
     Made by open() and wrap(). `async with` closes it, `async for` yields its lines.
 
     Cancellation: a cancelled read has taken nothing, and the next one returns the same bytes. A
-    cancelled write has taken all of its data or nothing of it; tell() says which. A cancelled
-    close() closes, and writes what was buffered before if the file can't keep it waiting for ever:
-    that is, if it has a position.
+    cancelled write has taken all of its data or nothing of it: the CancelledError has a `result`,
+    as write() returns it, or hasn't. A cancelled close() closes, and writes what was buffered
+    before if the file can't keep it waiting for ever: that is, if it has a position.
     """
 
     __slots__ = ()
@@ -289,6 +286,10 @@ class Turn:
     _busy: bool
     _waiting: deque[asyncio.Future[None]] | None
 
+    def __init__(self) -> None:
+        self._busy = False  # somebody has the turn
+        self._waiting = None
+
     async def _wait_for_turn(self) -> None:
         """Return when the turn is ours; it is somebody else's now."""
         if self._waiting is None:
@@ -341,10 +342,12 @@ class FileIO(Turn, AsyncFile[bytes]):
         "_closefd",
         "_closing",
         "_fd",
+        "_late",
         "_mode",
         "_name",
         "_pending",
         "_position",
+        "_readers",
         "_size",
     )
 
@@ -356,8 +359,10 @@ class FileIO(Turn, AsyncFile[bytes]):
         self._mode = mode
         self._closefd = closefd
         # The kernel's position after our last call, -1 if there is none. The user may move it, by
-        # fileno(): so it only serves to tell what a cancelled call did, and tell() asks.
+        # fileno(): tell() asks.
         self._position = position
+        self._late = b""  # what cancelled reads got, where there is no position
+        self._readers: Turn | None = None
         # Of a regular file when it was opened, -1 if it isn't known: a hint, used once.
         self._size = size
         self._block_size = block
@@ -375,60 +380,71 @@ class FileIO(Turn, AsyncFile[bytes]):
 
     async def _fetch(self, size: int) -> bytes:
         """Read once."""
+        if self._late:
+            return self._take_late(size)
         try:
             data = await read_once(self._fd, size)
         except BlockingIOError:
             await _ready(self._fd, writing=False)
             return await self._fetch(size)
-        except asyncio.CancelledError:
-            self._take_back()
+        except asyncio.CancelledError as error:
+            self._give_back(late_result(error, b""))
             raise
         if self._position >= 0:
             self._position += len(data)
         return data
 
-    async def _fetch_into(self, buffer: Buffer) -> int:
+    async def _fetch_into(self, buffer: memoryview) -> int:
         """Read once, into a buffer."""
+        if self._late:
+            data = self._take_late(len(buffer))
+            buffer[: len(data)] = data
+            return len(data)
         try:
             count = await _read_into(self._fd, buffer)
         except BlockingIOError:
             await _ready(self._fd, writing=False)
             return await self._fetch_into(buffer)
-        except asyncio.CancelledError:
-            self._take_back()
+        except asyncio.CancelledError as error:
+            self._give_back(bytes(buffer[: late_result(error, 0)]))
             raise
         if self._position >= 0:
             self._position += count
         return count
 
-    def _take_back(self) -> None:
-        """A read was cancelled: it may have moved the position."""
+    def _take_late(self, size: int) -> bytes:
+        data, self._late = self._late[:size], self._late[size:]
+        return data
+
+    def _give_back(self, data: bytes) -> None:
+        """The last bytes that were read are to be read again."""
+        if not data:
+            return
         if self._position >= 0:
-            with contextlib.suppress(OSError):
-                os.lseek(self._fd, self._position, os.SEEK_SET)
+            self._position = os.lseek(self._fd, -len(data), os.SEEK_CUR)
+        else:
+            self._late = data + self._late
 
     async def _store(self, data: Buffer) -> int:
-        """Write once. Where this is cancelled, _stored() must be asked."""
+        """Write once. Where this is cancelled, the exception may have a result."""
         try:
             count = await _write(self._fd, data)
         except BlockingIOError:
             await _ready(self._fd, writing=True)
             return await self._store(data)
-        if self._position >= 0:
+        except asyncio.CancelledError as error:
+            self._moved(getattr(error, "result", 0))
+            raise
+        self._moved(count)
+        return count
+
+    def _moved(self, count: int) -> None:
+        """Bytes were written."""
+        if self._position >= 0 and count:
             if "a" in self._mode:
                 self._position = os.lseek(self._fd, 0, os.SEEK_CUR)
             else:
                 self._position += count
-        return count
-
-    def _stored(self, most: int) -> int:
-        """Return how much a cancelled _store() wrote."""
-        if self._position < 0:
-            return 0
-        before, self._position = self._position, os.lseek(self._fd, 0, os.SEEK_CUR)
-        count = self._position - before
-        # Appended behind what others had appended: a regular file takes all or nothing.
-        return count if 0 <= count <= most else most
 
     async def _flush_pending(self) -> None:
         """Write what is buffered. What can't be written stays."""
@@ -437,8 +453,8 @@ class FileIO(Turn, AsyncFile[bytes]):
         try:
             while done < size:
                 done += await self._store(memoryview(data)[done:] if done else data)
-        except asyncio.CancelledError:
-            done += self._stored(size - done)
+        except asyncio.CancelledError as error:
+            done += late_result(error, 0)
             raise
         finally:
             if done < size:
@@ -448,7 +464,11 @@ class FileIO(Turn, AsyncFile[bytes]):
         """Return how many bytes there are from here to the end, -1 if nobody knows."""
         size, self._size = self._size, -1
         if size < 0:
-            _, mode, size = status_fields(await status_of(self._fd))
+            try:
+                _, mode, size = status_fields(await status_of(self._fd))
+            except asyncio.CancelledError as error:
+                late_result(error, None)
+                raise
             # What has no size, as in /proc, may still have content.
             if self._position < 0 or not stat.S_ISREG(mode) or size == 0:
                 return -1
@@ -469,7 +489,7 @@ class FileIO(Turn, AsyncFile[bytes]):
         try:
             await self._fetch_rest(parts)
         except asyncio.CancelledError:
-            self._give_back(sum(map(len, parts)))
+            self._give_back(b"".join(parts))
             raise
         return b"".join(parts)
 
@@ -482,13 +502,13 @@ class FileIO(Turn, AsyncFile[bytes]):
                 data = await self._fetch(most if limit < 0 else min(most, limit - len(line)))
                 end = data.find(b"\n") + 1
                 if end:
-                    self._give_back(len(data) - end)
+                    self._give_back(data[end:])
                     return line + data[:end]
                 if not data:
                     break
                 line += data
         except asyncio.CancelledError:
-            self._give_back(len(line))
+            self._give_back(line)
             raise
         return line
 
@@ -502,21 +522,9 @@ class FileIO(Turn, AsyncFile[bytes]):
                 if 0 < most < size:
                     break
         except asyncio.CancelledError:
-            self._give_back(size)
+            self._give_back(b"".join(lines))
             raise
         return lines
-
-    def _give_back(self, count: int) -> None:
-        """The last bytes that were read are to be read again, where there is a position."""
-        if count and self._position >= 0:
-            self._position = os.lseek(self._fd, -count, os.SEEK_CUR)
-
-    async def _store_once(self, data: Buffer) -> int:
-        try:
-            return await self._store(data)
-        except asyncio.CancelledError:
-            self._stored(0)
-            raise
 
     def _tell(self) -> int:
         # In place, as it only asks for a number. It would wait while another thread is in a read,
@@ -530,7 +538,11 @@ class FileIO(Turn, AsyncFile[bytes]):
         if whence in {os.SEEK_SET, os.SEEK_CUR} and not self._calls:
             self._position = os.lseek(self._fd, offset, whence)
         else:
-            self._position = await _lseek(self._fd, offset, whence)
+            try:
+                self._position = await _lseek(self._fd, offset, whence)
+            except asyncio.CancelledError as error:
+                self._position = getattr(error, "result", self._position)
+                raise
         return self._position
 
     async def _resize(self, size: int | None) -> int:
@@ -616,6 +628,17 @@ class FileIO(Turn, AsyncFile[bytes]):
                     if not future.done():
                         future.set_result(None)
 
+    async def _read_in_turn(
+        self, function: Callable[..., Coroutine[Any, Any, _Result]], *arguments: Any
+    ) -> _Result:
+        # Who waited for bytes that another got, and gave back, would wait for ever: one at a time,
+        # where they can't be given back to the kernel.
+        if self._position >= 0:
+            return await function(*arguments)
+        if self._readers is None:
+            self._readers = Turn()
+        return await self._readers._in_turn(function, *arguments)
+
     @property
     def closed(self) -> bool:
         """Whether this is closed."""
@@ -667,34 +690,41 @@ class FileIO(Turn, AsyncFile[bytes]):
         size = -1 if size is None else index(size)
         if size < 0:
             return await self.readall()
-        return await self._call(self._fetch, size)
+        return await self._call(self._read_in_turn, self._fetch, size)
 
     async def readall(self) -> bytes:
         """Read all bytes to the end of the file."""
         self._check()
-        return await self._call(self._fetch_all)
+        return await self._call(self._read_in_turn, self._fetch_all)
 
     async def readinto(self, buffer: Buffer, /) -> int:
-        """Read once, into a writable buffer, and return how many bytes it was; 0 at the end."""
+        """Read once, into a writable buffer, and return how many bytes it was; 0 at the end.
+
+        What a cancelled call had read stands in the buffer, and is read again by the next.
+        """
         self._check(reading=True)
-        return await self._call(self._fetch_into, writable_view(buffer, "readinto"))
+        view = writable_view(buffer, "readinto")
+        return await self._call(self._read_in_turn, self._fetch_into, view)
 
     async def readline(self, size: int | None = -1, /) -> bytes:
         """Read a line with its end, at most `size` bytes of it; b"" at the end of the file."""
         limit = -1 if size is None else index(size)
         self._check(reading=limit != 0)
-        return await self._call(self._fetch_line, limit)
+        return await self._call(self._read_in_turn, self._fetch_line, limit)
 
     async def readlines(self, hint: int | None = -1, /) -> list[bytes]:
         """Read lines until they have more than `hint` bytes; all by default."""
         most = self._most(hint)
         self._check(reading=True)
-        return await self._call(self._fetch_lines, most)
+        return await self._call(self._read_in_turn, self._fetch_lines, most)
 
     async def write(self, data: Buffer, /) -> int:
-        """Write once, and return how many bytes were written."""
+        """Write once, and return how many bytes were written.
+
+        If a cancelled call had written any, the CancelledError has their number as its `result`.
+        """
         self._check(writing=True)
-        return await self._call(self._store_once, readable_view(data))
+        return await self._call(self._store, readable_view(data))
 
     async def seek(self, offset: int, whence: int = 0, /) -> int:
         """Set the position, in bytes from the start, from here (1) or from the end (2)."""
@@ -738,10 +768,16 @@ async def settled(work: Awaitable[_Result]) -> _Result:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # it is looked at
+        if not task.cancelled() and task.exception() is None:
+            cancelled.result = task.result()  # type: ignore[attr-defined]
         raise cancelled
     return task.result()
+
+
+def late_result(error: asyncio.CancelledError, nothing: _Result) -> _Result:
+    """Take what a cancelled call returned, as it is the file's, and not the user's."""
+    result: _Result = error.__dict__.pop("result", nothing)
+    return result
 
 
 async def _ready(fd: int, *, writing: bool) -> None:

@@ -14,6 +14,7 @@ character in question, and packs what it takes to do so into a number, as `io` d
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import functools
 import io
@@ -21,6 +22,7 @@ import locale
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ._file_buffered import count_taken
 from ._file_raw import Answer, AsyncFile, FileIO, Gone
 
 if TYPE_CHECKING:
@@ -318,30 +320,52 @@ class TextIOWrapper(AsyncFile[str]):
         self._check()
         if not self._buffer._writes:
             raise io.UnsupportedOperation("not writable")
-        return await self._write_encoded(self._encode(text), text)
+        state = self._encoder_state()
+        return await self._write_encoded(self._encode(text), text, state)
 
-    async def _write_encoded(self, data: bytes, text: str) -> int:
-        await self._buffer._write(data)
-        if self._decoder is not None:
-            self._set_decoded("")
-            self._decoder.reset()
-        if self._write_through or (self._line_buffering and ("\n" in text or "\r" in text)):
-            await self._buffer._flush()
+    def _encoder_state(self) -> Any:
+        return self._encoder.getstate() if self._encoder is not None else None
+
+    async def _write_encoded(self, data: bytes, text: str, state: Any) -> int:
+        taken = False
+        try:
+            await self._buffer._write(data)
+            taken = True
+            if self._write_through or (self._line_buffering and ("\n" in text or "\r" in text)):
+                await self._buffer._flush()
+        except asyncio.CancelledError as error:
+            taken = taken or hasattr(error, "result")
+            if taken:
+                error.result = len(text)  # type: ignore[attr-defined]
+            elif self._encoder is not None and state is not None:
+                self._encoder.setstate(state)
+            else:
+                self._encoder = None
+            raise
+        finally:
+            if taken and self._decoder is not None:
+                self._set_decoded("")
+                self._decoder.reset()
         return len(text)
 
     async def _writelines(self, lines: Iterable[str]) -> None:
         raw, buffer = self._raw, self._buffer
-        for line in lines:
+        for taken, line in enumerate(lines):
             if not isinstance(line, str):
                 raise TypeError(f"write() argument must be str, not {type(line).__name__}")
-            if not (self._writes_buffered and buffer._writing):
-                await self._write(line)
-                continue
-            data = self._encode(line)
-            if len(raw._pending) + len(data) <= buffer._buffer_size:
-                raw._pending += data  # as in write()
-            else:
-                await self._write_encoded(data, line)
+            try:
+                if not (self._writes_buffered and buffer._writing):
+                    await self._write(line)
+                    continue
+                state = self._encoder_state()
+                data = self._encode(line)
+                if len(raw._pending) + len(data) <= buffer._buffer_size:
+                    raw._pending += data  # as in write()
+                else:
+                    await self._write_encoded(data, line, state)
+            except asyncio.CancelledError as error:
+                count_taken(error, taken)
+                raise
 
     async def _flush(self) -> None:
         self._check()
@@ -435,11 +459,13 @@ class TextIOWrapper(AsyncFile[str]):
             if cookie != 0:
                 raise io.UnsupportedOperation("can't do nonzero end-relative seeks")
             await self._buffer._flush()
-            position = await self._buffer._seek(0, 2)
-            self._set_decoded("")
-            if self._decoder is not None:
-                self._decoder.reset()
-            self._reset_encoder(position)
+            try:
+                position = await self._buffer._seek(0, 2)
+            except asyncio.CancelledError as error:
+                if hasattr(error, "result"):
+                    self._start_at(error.result)
+                raise
+            self._start_at(position)
             return position
         elif whence != 0:
             raise ValueError(f"invalid whence ({whence}, should be 0, 1 or 2)")
@@ -466,6 +492,12 @@ class TextIOWrapper(AsyncFile[str]):
             self._decoded.seek(skip)
         self._reset_encoder(cookie)
         return cookie
+
+    def _start_at(self, position: int) -> None:
+        self._set_decoded("")
+        if self._decoder is not None:
+            self._decoder.reset()
+        self._reset_encoder(position)
 
     async def _truncate(self, size: int | None) -> int:
         self._check()
@@ -602,12 +634,13 @@ class TextIOWrapper(AsyncFile[str]):
         raw = self._raw
         buffer = self._buffer
         if self._writes_buffered and buffer._writing and not raw._busy:
+            state = None if self._utf8 else self._encoder_state()
             data = str.encode(text) if self._utf8 else self._encode(text)
             pending = raw._pending
             if len(pending) + len(data) <= buffer._buffer_size:
                 pending += data
                 return len(text)
-            return await raw._in_turn(self._write_encoded, data, text)
+            return await raw._in_turn(self._write_encoded, data, text, state)
         return await raw._in_turn(self._write, text)
 
     async def writelines(self, lines: Iterable[str], /) -> None:

@@ -59,7 +59,7 @@ class WrappedFile(Turn, ForwardingFile[AnyStr]):
     """A file object whose methods block, each run where it blocks nobody. Made by wrap().
 
     Two tasks: one method runs after the other. Cancellation: CancelledError comes after the method
-    has ended, and what it did stays done.
+    has ended, what it did stays done, and what it returned is the `result` of the exception.
     """
 
     __slots__ = ("_file", "_in_place")

@@ -373,22 +373,27 @@ class Operation(Generic[_Result]):
         elif self.name == "read_file":
             discard = _close_opened
         result = await running_engine().run(
-            description.number, prepared.words, prepared.keep, discard, self.must_run
+            description.number,
+            prepared.words,
+            prepared.keep,
+            discard,
+            self.must_run,
+            lambda result: self._answer(result, prepared),
         )
         if result < 0:
             raise convert.os_error(result, *prepared.paths[:2])
-        answer: Any = None
-        if self.result is int:
-            answer = result
-        elif self.name == "read_file":
-            answer = self._file(prepared.memory, result)
-        elif self.result is not None:
-            whole = any(kind == "struct" for kind, _ in self.kinds)
-            memory = prepared.memory
-            answer = convert.taken(memory, len(memory) if whole else result)
-            if self.result is os.stat_result:
-                answer = native.stat_result(answer)
-        return answer  # type: ignore[no-any-return]
+        return self._answer(result, prepared)  # type: ignore[no-any-return]
+
+    def _answer(self, result: int, prepared: _Prepared) -> Any:
+        """Make what the operation gives of what the kernel returned."""
+        if self.result is None or self.result is int:
+            return None if self.result is None else result
+        if self.name == "read_file":
+            return self._file(prepared.memory, result)
+        whole = any(kind == "struct" for kind, _ in self.kinds)
+        memory = prepared.memory
+        answer = convert.taken(memory, len(memory) if whole else result)
+        return native.stat_result(answer) if self.result is os.stat_result else answer
 
     def _file(self, memory: Any, result: int) -> Any:
         answer: Any = result - OPENED

@@ -66,13 +66,14 @@ class Readiness:
     async def run(self, call: Call[Any]) -> Any:
         """Await a call whose descriptor wasn't ready, and return its result.
 
-        Nothing of it is in the table while it waits. A cancelled write may have written a part.
+        Nothing of it is in the table while it waits. Who cancels a write that has written a part
+        is told how much.
         """
         while True:
             try:
                 await self._ready(call.words[0], writing=call.writes)
-            except BaseException:
-                call.close()  # the traceback would keep the caller's buffer
+            except BaseException as error:
+                call.leave(error)  # the traceback would keep the caller's buffer
                 raise
             what = call.retry()
             if what == CALL:
@@ -81,7 +82,14 @@ class Readiness:
                 fd, address, length, *_ = call.words
                 # The call has the buffer: it stays alive with it.
                 words = (fd, address, min(length, select.PIPE_BUF))
-                count = await self._engine.call(call.number, words, keep=call)
+                try:
+                    count = await self._engine.call(call.number, words, keep=call)
+                except GeneratorExit:
+                    raise  # the piece may still be at it
+                except BaseException as error:
+                    call.advance(getattr(error, "result", 0))
+                    call.leave(error)
+                    raise
                 if call.advance(count):
                     return await call
 

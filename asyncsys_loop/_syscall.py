@@ -42,7 +42,8 @@ async def syscall(number: int | str, /, *args: Any) -> int:
         RuntimeError: the call makes no sense on an exec thread (fork, execve, setuid ...): the
             message says what to use instead. Or no loop is running here.
         asyncio.CancelledError: when the call has settled. One that nobody has claimed never runs,
-            one that blocks is interrupted, and a descriptor that it returned is closed.
+            one that blocks is interrupted, and a descriptor that it returned is closed. If it had
+            ended otherwise, the exception has what it returned as its `result`.
     """
     description = resolve(number)
     if description.refusal is not None:

@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import termios
-from collections.abc import AsyncIterator, Callable
+import types
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from pathlib import Path
+from typing import Any
 
 import asyncsys_loop
 
@@ -33,6 +35,18 @@ async def claimed() -> None:
 def bytes_in(pipe: int) -> int:
     """Return how many bytes wait in a pipe."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def fill(writer: int) -> int:
+    """Fill a pipe, and return how many bytes it took."""
+    os.set_blocking(writer, False)
+    count = 0
+    try:
+        while True:
+            count += os.write(writer, bytes(PAGE))
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+        return count
 
 
 class Stuck:
@@ -103,3 +117,52 @@ def output_of(source: str, *options: str, timeout: float = 30, **environment: st
     done = run_python(source, *options, timeout=timeout, **environment)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
+
+
+@types.coroutine
+def interposed(
+    turn: int, coroutine: Coroutine[Any, Any, Any], then: Callable[[], object]
+) -> Generator[Any, Any, Any]:
+    """Await a coroutine, and call then() when what it awaits for the turn-th time has just ended.
+
+    A system call has its result then, which nobody has seen.
+    """
+    turns = 0
+    step: Callable[[Any], Any] = coroutine.send
+    argument: Any = None
+    while True:
+        try:
+            waiting = step(argument)
+        except StopIteration as stop:
+            return stop.value
+        if waiting is not None:
+            turns += 1
+            if turns == turn:
+                # Called before the task's own callback, which is added when it gets the future.
+                waiting.add_done_callback(lambda _: then())
+        try:
+            step, argument = coroutine.send, (yield waiting)
+        except BaseException as exception:  # noqa: BLE001
+            step, argument = coroutine.throw, exception
+
+
+async def cancelled_at(
+    turn: int, coroutine: Coroutine[Any, Any, Any]
+) -> tuple[asyncio.CancelledError | None, Any]:
+    """Run a coroutine in a task, and cancel it where interposed() says.
+
+    Returns:
+        The exception and None; None and what the coroutine returns if it didn't come so far.
+    """
+
+    def cancel() -> None:
+        task.cancel()
+
+    async def run() -> Any:
+        return await interposed(turn, coroutine, cancel)
+
+    task = asyncio.create_task(run())
+    try:
+        return None, await task
+    except asyncio.CancelledError as error:
+        return error, None

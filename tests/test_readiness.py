@@ -21,7 +21,7 @@ import asyncsys_loop
 from asyncsys_loop import os as twins
 from asyncsys_loop import stats, syscall
 
-from .support import PAGE, bytes_in, descriptors, output_of, until
+from .support import PAGE, bytes_in, descriptors, fill, output_of, until
 
 # With the fast path and without: what is not ready waits all the same.
 fast_or_not = pytest.mark.parametrize(
@@ -259,18 +259,6 @@ async def test_wrong_end(pipe: tuple[int, int]) -> None:
 
 
 # Writing
-
-
-def fill(writer: int) -> int:
-    """Fill a pipe, and return how many bytes it took."""
-    os.set_blocking(writer, False)
-    count = 0
-    try:
-        while True:
-            count += os.write(writer, bytes(PAGE))
-    except BlockingIOError:
-        os.set_blocking(writer, True)
-        return count
 
 
 @fast_or_not

@@ -8,7 +8,8 @@ no twin isn't here, and says what to use. What holds for all coroutines:
 * Cancellation: CancelledError is raised when the call has settled. A call that nobody has claimed
   never runs, one that blocks is interrupted, and what a cancelled call returned is undone. Buffers
   and descriptors are free again when the exception arrives. What a cancelled call did to the
-  file system stays done.
+  file system stays done. If it had ended, the exception has what it returned as its `result`: the
+  bytes that were read, the number of those that were written.
 * Errors: the subclass of OSError that `os` raises, with the same errno, filename and filename2;
   TypeError, ValueError and OverflowError for arguments that can't be, before anything is submitted;
   RuntimeError where no loop runs.

@@ -27,6 +27,7 @@ static PyObject *name_disown;
 static PyObject *name_settled;
 static PyObject *name_throw;
 static PyObject *name_close;
+static PyObject *name_result;
 
 /* Kept for the next ones: an allocation less, and the collector doesn't count them. */
 static struct call *kept[64];
@@ -82,12 +83,18 @@ static void release_memory(struct call *call)
 	Py_CLEAR(call->discard);
 }
 
-/* Undoes a call that ended, where nobody learns of its result. Never fails. */
+/*
+ * Undoes a call that ended, where nobody awaits its result. What can't be undone, as bytes that were
+ * moved, goes with the exception: tell_late(). Never fails.
+ */
 static void undo(struct call *call)
 {
 	call->state = CALL_TAKEN;
 	if (call->error != NULL)
 		return;
+	call->late = call->ret >= 0 && !call->returns_fd && !call->returns_fds &&
+	             call->discard == NULL &&
+	             !(call->result == RESULT_FILE && call->ret >= COMPOUND_OPENED);
 	if (call->returns_fd && call->ret >= 0)
 		close((int)call->ret);
 	if ((call->result == RESULT_FILE || call->result == RESULT_CONTENT) &&
@@ -111,6 +118,13 @@ static void undo(struct call *call)
 		Py_XDECREF(result);
 		PyErr_Restore(type, value, traceback);
 	}
+}
+
+void call_withdrawn(struct call *call)
+{
+	call->state = CALL_TAKEN;
+	call->ret = call->done;
+	call->late = call->done != 0;
 }
 
 /* How many bytes an inline answer has moved. */
@@ -337,6 +351,20 @@ static PySendResult start(struct call *call, PyObject **value)
 	return PYGEN_NEXT;
 }
 
+/* The exception goes on, and what the call returned with it: exception.result. */
+static void tell_late(struct call *call, PyObject *exception)
+{
+	PyObject *result;
+
+	if (!call->late)
+		return;
+	call->late = false;
+	result = take_result(call);
+	if (result == NULL || PyObject_SetAttr(exception, name_result, result) < 0)
+		PyErr_WriteUnraisable((PyObject *)call);
+	Py_XDECREF(result);
+}
+
 /* The call has settled, and the exception that began it goes on. */
 static PySendResult raise_cancelled(struct call *call)
 {
@@ -344,6 +372,7 @@ static PySendResult raise_cancelled(struct call *call)
 
 	call->cancelled = NULL;
 	Py_CLEAR(call->delegate);
+	tell_late(call, exception);
 	release_memory(call);
 	PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
 	Py_DECREF(exception);
@@ -467,6 +496,8 @@ static PyObject *call_throw(PyObject *self, PyObject *arguments)
 		if (call->state == CALL_ANSWERED)
 			undo(call); /* thrown in while the coroutine gave way */
 		call->state = CALL_TAKEN;
+		if (exception != NULL)
+			tell_late(call, exception);
 		release_memory(call);
 		if (exception != NULL) {
 			PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
@@ -520,6 +551,18 @@ static PyObject *call_undo(PyObject *self, PyObject *Py_UNUSED(ignored))
 
 	if (call->state == CALL_ENDED)
 		undo(call);
+	if (!call->late || call->cancelled == NULL) /* else it is told first */
+		release_memory(call);
+	Py_RETURN_NONE;
+}
+
+/* An exception ends a call that isn't in the table, though a part of it may have been done. */
+static PyObject *call_leave(PyObject *self, PyObject *exception)
+{
+	struct call *call = (struct call *)self;
+
+	call_withdrawn(call);
+	tell_late(call, exception);
 	release_memory(call);
 	Py_RETURN_NONE;
 }
@@ -579,7 +622,8 @@ static PyObject *call_fail(PyObject *self, PyObject *exception)
 {
 	struct call *call = (struct call *)self;
 
-	call->error = Py_NewRef(exception);
+	if (call->done == 0)
+		call->error = Py_NewRef(exception);
 	call_end(call, -ECANCELED);
 	if (call_wake(call) < 0)
 		return NULL;
@@ -674,6 +718,8 @@ static PyMethodDef call_methods[] = {
     {"retry", call_retry, METH_NOARGS,
 	 "Try again a call that had to wait: 0 wait again, 1 await it, 2 write a piece."},
     {"advance", call_advance, METH_O, "A piece was written, or -errno. True: await the call now."},
+    {"leave", call_leave, METH_O,
+	 "Give up a call that isn't in the table; the exception gets what was done of it."},
     {"fail", call_fail, METH_O, "End a call that isn't in the table with an exception."},
     {NULL, NULL, 0, NULL},
 };
@@ -720,6 +766,7 @@ int call_init(PyObject *module)
 	name_settled = PyUnicode_InternFromString("_settled");
 	name_throw = PyUnicode_InternFromString("throw");
 	name_close = PyUnicode_InternFromString("close");
+	name_result = PyUnicode_InternFromString("result");
 	call_type = (PyTypeObject *)PyType_FromSpec(&call_spec);
 	if (call_type == NULL || name_close == NULL)
 		return -1;

@@ -318,7 +318,7 @@ static PyObject *engine_withdraw(PyObject *self, PyObject *argument)
 	if (call == NULL)
 		return NULL;
 	if (call->state == CALL_QUEUED) {
-		call->state = CALL_TAKEN;
+		call_withdrawn(call);
 		unqueue(engine, call);
 		Py_DECREF((PyObject *)call);
 		Py_RETURN_TRUE;
@@ -328,7 +328,7 @@ static PyObject *engine_withdraw(PyObject *self, PyObject *argument)
 		Py_RETURN_FALSE;
 	engine->calls[call->slot] = NULL;
 	call->slot = -1;
-	call->state = CALL_TAKEN;
+	call_withdrawn(call);
 	Py_DECREF((PyObject *)call);
 	Py_RETURN_TRUE;
 }

@@ -80,6 +80,7 @@ struct call {
 	bool yielded;     /* the coroutine has given way once */
 	bool has_buffer;
 	bool settling; /* somebody waits for its end, not for its result */
+	bool late;     /* it ended with a result that wasn't undone, when its caller was cancelled */
 	int32_t slot;  /* -1 where it has none */
 	uint32_t number;
 	int64_t words[6];
@@ -166,6 +167,8 @@ bool call_allocate(struct call *call);
 enum inline_answer call_try(struct call *call);
 /* The call has ended. */
 void call_end(struct call *call, int64_t ret);
+/* The call never ran, or never will again: what it moved before is its result. */
+void call_withdrawn(struct call *call);
 /* Wakes who awaits a call that has ended. Returns 0, or -1 with an exception. */
 int call_wake(struct call *call);
 int call_init(PyObject *module);
