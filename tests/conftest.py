@@ -29,7 +29,7 @@ from asyncsys_loop import _engine
 from asyncsys_loop._attach import engine_of
 from asyncsys_loop._loop import BASES, default_base
 
-from .support import TIME_SCALE
+from .support import TIME_SCALE, examples
 
 # For how long a callback may hold up its loop, in seconds. Generous: who makes a blocking call by
 # mistake makes one that doesn't return at all, in these tests.
@@ -40,6 +40,8 @@ _loops: list[asyncio.AbstractEventLoop] = []
 
 def pytest_configure(config: pytest.Config) -> None:
     hypothesis.configuration.set_hypothesis_home_dir(config.rootpath / "build" / "hypothesis")
+    hypothesis.settings.register_profile("scaled", max_examples=examples(100))
+    hypothesis.settings.load_profile("scaled")
     for line in (
         (
             "loop(foreign=False, **options): options of new_event_loop() for this test's loop; "

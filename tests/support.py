@@ -16,8 +16,15 @@ import asyncsys_loop
 
 # Slow machines (a guest without hardware virtualisation) get more time: all limits are scaled.
 TIME_SCALE = float(os.environ.get("ASYNCSYS_TIME_SCALE") or 1)
+# And fewer examples where those are generated; whoever hunts for something asks for more.
+_EXAMPLES = float(os.environ.get("ASYNCSYS_EXAMPLES") or 1)
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def examples(count: int) -> int:
+    """Return how many examples Hypothesis tries, where it would try this many."""
+    return max(1, round(count * _EXAMPLES))
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import asyncsys_loop
 
-EXAMPLES = int(os.environ.get("ASYNCSYS_EXAMPLES", "150"))
+from .support import examples
+
 generated = settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(150),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

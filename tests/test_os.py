@@ -25,6 +25,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 import asyncsys_loop
 from asyncsys_loop import stats
 
+from .support import examples
+
 twins = asyncsys_loop.os
 
 # What a caller sees
@@ -750,7 +752,7 @@ paths = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(path=paths, function=st.sampled_from(["stat", "lstat", "listdir"]))
 async def test_any_path(path: str | bytes, function: str) -> None:
     expected = by_os(function, path)
@@ -767,7 +769,7 @@ integers = st.one_of(
 anything = st.one_of(integers, st.none(), st.floats(), st.text(max_size=3), st.binary(max_size=3))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     function=st.sampled_from(["pread", "pwrite", "lseek", "ftruncate", "read", "write"]),
     first=anything,
@@ -854,5 +856,7 @@ class TwinFiles(RuleBasedStateMachine):
         self.runner.close()
 
 
-TwinFiles.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+TwinFiles.TestCase.settings = settings(
+    max_examples=examples(30), stateful_step_count=20, deadline=None
+)
 TestTwinFiles = TwinFiles.TestCase

@@ -32,6 +32,8 @@ from hypothesis import strategies as st
 
 import asyncsys_loop
 
+from .support import examples
+
 twins = asyncsys_loop.os
 
 # The tree, and descriptors of what is in it. Calls are made with the tree as working directory.
@@ -931,7 +933,7 @@ async def test_parity(function: str, fast_path: bool, trees: Trees) -> None:
 
 @blocks_loop
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 import asyncsys_loop
 from asyncsys_loop import os as aos
 
+from .support import examples
 from .trees import NAMES, Tree, error_of, make, snapshot, trees, working_directory
 
 APath = asyncsys_loop.Path
@@ -401,7 +402,7 @@ def found_before_3_12(path: str, pattern: str) -> bool:
 
 
 @settings(
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -499,7 +500,7 @@ async def test_glob_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
         await task
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(tree=trees(), top_down=st.booleans(), follow_symlinks=st.booleans())
 def test_walk(
     tmp_path_factory: pytest.TempPathFactory, tree: Tree, top_down: bool, follow_symlinks: bool
@@ -669,7 +670,7 @@ async def test_move_to_another_file_system(
     assert not os.path.lexists(tmp_path / "t" / name)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(name=NAMES)
 def test_odd_names(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     base = tmp_path_factory.mktemp("names")

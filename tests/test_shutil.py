@@ -19,6 +19,7 @@ import asyncsys_loop
 from asyncsys_loop import os as aos
 from asyncsys_loop import shutil as ashutil
 
+from .support import examples
 from .trees import PAST, Tree, error_of, make, snapshot, trees, working_directory
 
 LEFT_OUT = {
@@ -179,7 +180,7 @@ async def test_attributes_are_copied(tmp_path: Path) -> None:
 
 
 FUNCTIONS = settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
