@@ -89,16 +89,17 @@ static void release_memory(struct call *call)
  */
 static void undo(struct call *call)
 {
+	bool is_open = (call->result == RESULT_FILE || call->result == RESULT_CONTENT) &&
+	               call->ret >= COMPOUND_OPENED;
+
 	call->state = CALL_TAKEN;
 	if (call->error != NULL)
 		return;
 	call->late = call->ret >= 0 && !call->returns_fd && !call->returns_fds &&
-	             call->discard == NULL &&
-	             !(call->result == RESULT_FILE && call->ret >= COMPOUND_OPENED);
+	             call->discard == NULL && !is_open;
 	if (call->returns_fd && call->ret >= 0)
 		close((int)call->ret);
-	if ((call->result == RESULT_FILE || call->result == RESULT_CONTENT) &&
-	    call->ret >= COMPOUND_OPENED)
+	if (is_open)
 		close((int)(call->ret - COMPOUND_OPENED));
 	if (call->returns_fds && call->ret == 0)
 		for (int i = 0; i < 2; i++)
