@@ -7,9 +7,11 @@ import click
 from rich.console import Console
 
 from ._charts import write_charts
+from ._data import Data
 from ._page import PAGE, publish
+from ._profile import profile
 from ._results import Results
-from ._run import Failed, Selection, run
+from ._run import BLOCKS, QUICK_TREE_FILES, Failed, Selection, run
 from ._tables import ABSENT, rich_table, tables
 from ._yardstick import yardstick
 from .cases import all_cases
@@ -121,6 +123,29 @@ def publish_command(results: Results) -> None:
     write_charts(results, all_cases(), kept)
     publish(results, ROOT / PAGE)
     CONSOLE.print(f"wrote benchmarks/results and {PAGE}")
+
+
+@main.command("profile")
+@click.option("--case", "name", type=click.Choice(list(all_cases())), required=True)
+@click.option("--participant", default="asyncsys threads", help="As in the tables.")
+@click.option("--parameter", type=click.IntRange(min=1), default=1)
+@click.option("--base", type=click.Choice(["uvloop", "asyncio"]), default="uvloop")
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=OUTPUT)
+def profile_command(
+    *, name: str, participant: str, parameter: int, base: str, output: Path
+) -> None:
+    """Print who has the processor in one case: kernel, interpreter, this library … Needs perf."""
+    case = all_cases()[name]
+    output.mkdir(parents=True, exist_ok=True)
+    data = Data(output / "profile", QUICK_TREE_FILES, BLOCKS)
+    data.prepare()
+    try:
+        found = profile(case, participant, parameter, base, data, output)
+    except FileNotFoundError as error:
+        raise click.ClickException("perf(1) is needed: apt install linux-perf") from error
+    except Failed as error:
+        raise click.ClickException(str(error)) from error
+    CONSOLE.print(rich_table(found))
 
 
 def _show(results: Results) -> None:

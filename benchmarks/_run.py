@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ._data import Data
-from ._results import Results, Row
+from ._results import QUIET, Results, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,8 @@ QUICK_TREE_FILES = 2_000
 BLOCKS = 64 * 1024  # 256 MiB
 QUICK_DIVISOR = 4
 _TIMEOUT = 120
+# A turn in which others used the processors is taken again; the last one counts.
+_ATTEMPTS = 2
 ROOT = Path(__file__).resolve().parent.parent
 _LIBRARIES = ("uvloop", "aiofiles", "anyio", "caio", "aiohttp", "starlette", "uvicorn", "httptools")
 
@@ -128,9 +130,14 @@ def _turn(results: Results, selection: Selection, data: Data, row: Row, case: Ca
         "blocks": data.blocks,
         "divisor": QUICK_DIVISOR if selection.quick else 1,
     }
-    before, start = _processor(), time.monotonic()
-    answer = _ask(request)
-    row.others, row.seconds = _others(before, _processor()), time.monotonic() - start
+    attempts = 0
+    while True:
+        before, start = _processor(), time.monotonic()
+        answer = _ask(request)
+        row.others, row.seconds = _others(before, _processor()), time.monotonic() - start
+        attempts += 1
+        if row.others <= QUIET or attempts == _ATTEMPTS:
+            break
     if "unavailable" in answer:
         results.unmeasured.setdefault(row.participant, {})[row.case] = answer["unavailable"]
         return

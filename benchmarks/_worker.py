@@ -41,6 +41,7 @@ def _measure(request: dict[str, Any]) -> dict[str, Any]:
         operation=case.operation,
         work=0,
         data=Data(Path(request["directory"]), request["tree_files"], request["blocks"]),
+        perf=request.get("perf"),
     )
     slow = case.operation in bench.participant.slow_at
     work = case.slow_work if slow else case.work

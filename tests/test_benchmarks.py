@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import _page, participants
+from benchmarks import _page, _profile, _run, participants
 from benchmarks._data import Data
 from benchmarks._results import Key, Results, Row
 from benchmarks._yardstick import PEERS, yardstick
@@ -190,3 +191,52 @@ def test_results_round_trip(tmp_path: Path, results: Callable[..., Results]) -> 
     (tmp_path / "results.json").write_text("{}")
     with pytest.raises(ValueError, match="run it again"):
         Results.read(tmp_path / "results.json")
+
+
+def test_profile_tells_who_had_the_processor() -> None:
+    report = """
+# Overhead;Shared Object;Symbol
+    40.00%;[kernel.kallsyms]     ;[k] filemap_read
+    20.00%;libpython3.11.so.1.0  ;[.] _PyEval_EvalFrameDefault
+    10.00%;libpython3.11.so.1.0  ;[.] gc_collect_main
+     5.00%;_asyncsys_loop.abi3.so;[.] operation_call
+     5.00%;libc.so.6             ;[.] malloc
+    10.00%;loop.cpython-311-x86_64-linux-gnu.so;[.] __pyx_f_6uvloop_4loop_6Handle__run
+    10.00%;python3.12;[.] visit_decref
+"""
+    assert _profile._shares(report) == {
+        "kernel": 40,
+        "interpreter": 20,
+        "garbage collector": 20,
+        "this library, in C": 5,
+        "libc, others": 5,
+        "event loop: uvloop, _asyncio": 10,
+    }
+
+
+@pytest.mark.skipif(not shutil.which("perf"), reason="NOT TESTED: a profile: there is no perf(1)")
+def test_profile(data: Data, tmp_path: Path) -> None:
+    table = _profile.profile(CASES["pread"], "blocking", 1, "asyncio", data, tmp_path)
+    assert {"kernel", "interpreter"} <= {row[0] for row in table.rows}
+    assert 90 <= sum(int(row[1].split()[0]) for row in table.rows) <= 103
+
+
+@pytest.mark.parametrize(("others", "turns"), [([0.0], 1), ([0.5, 0.0], 2), ([0.5, 0.5], 2)])
+def test_disturbed_turn_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch, others: list[float], turns: int, data: Data
+) -> None:
+    asked: list[object] = []
+    answers = iter(others)
+
+    def ask(request: object) -> dict[str, Any]:
+        asked.append(request)
+        return {"figures": {"µs": len(asked)}, "backend": {}}
+
+    monkeypatch.setattr(_run, "_ask", ask)
+    monkeypatch.setattr(_run, "_others", lambda *_: next(answers))
+    selection = _run.Selection([CASES["pread"]], frozenset(), frozenset(), 1, False, True)
+    results = Results(machine={}, settings={})
+    row = Row("pread", "uvloop", "blocking", 1, 0, {}, {})
+    _run._turn(results, selection, data, row, CASES["pread"])
+    assert len(asked) == turns
+    assert (row.others, row.figures) == (others[-1], {"µs": turns})

@@ -44,7 +44,11 @@ _PEAK = Figure("peak MiB", ".0f")
 
 @dataclass
 class Bench:
-    """What a case is given, and where it leaves its figures."""
+    """What a case is given, and where it leaves its figures.
+
+    Attributes:
+        perf: FIFOs that perf(1) listens to and answers in, where it samples this process.
+    """
 
     participant: Participant
     name: str
@@ -53,6 +57,7 @@ class Bench:
     operation: str
     work: int
     data: Data
+    perf: tuple[str, str] | None = None
     figures: dict[str, float] = field(default_factory=dict)
     backend: dict[str, Any] = field(default_factory=dict)
 
@@ -67,14 +72,26 @@ class Bench:
         operations = operations or calls
         _forget_peak()
         self.participant.begin()
+        self._tell_perf("enable")
         processor, start = time.process_time(), time.perf_counter()
         yield
         seconds, processor = time.perf_counter() - start, time.process_time() - processor
+        self._tell_perf("disable")
         self.figures[MICROSECONDS.name] = seconds / operations * 1e6
         self.figures[_PROCESSOR.name] = processor / operations * 1e6
         self.figures[_PEAK.name] = memory("VmHWM") / 2**20
         self.figures["operations"] = operations
         self.backend = self.participant.backend(self.operation, calls, cached)
+
+    def _tell_perf(self, command: str) -> None:
+        """Have perf(1) sample this process while the clock runs, and no longer."""
+        if self.perf is None:
+            return
+        control, answer = self.perf
+        with open(control, "w", encoding="ascii") as file:
+            file.write(command + "\n")
+        with open(answer, encoding="ascii") as file:
+            file.readline()
 
     async def together(self, work: Callable[[int], Awaitable[int]]) -> int:
         """Run work(0), work(1) … in as many coroutines as the parameter says; return their sum."""
