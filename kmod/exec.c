@@ -37,6 +37,8 @@
 #define CALLS_PER_ENTRY 1024
 #define MAX_NAP (NSEC_PER_MSEC / 2)
 #define MANY_CALLS 8
+#define MAX_UNTOLD (NSEC_PER_MSEC / 4)
+#define MAX_PAUSE (8 * NSEC_PER_MSEC)
 /* Not a result and not an error: stay in the loop. */
 #define GO_ON 0x7fffffff
 
@@ -186,13 +188,44 @@ static s64 run_call(struct exec_thread *thread)
 	return ret;
 }
 
-/* For nap() to know the owner's ways. Where threads are at odds, it's out by some. */
+static void tell_owner(struct context *context)
+{
+	if (atomic_read(&context->untold) && atomic_xchg(&context->untold, 0))
+		compat_eventfd_signal(context->eventfd);
+}
+
+static enum hrtimer_restart time_is_up(struct hrtimer *timer)
+{
+	tell_owner(container_of(timer, struct context, teller));
+	return HRTIMER_NORESTART;
+}
+
+/*
+ * The owner sleeps until it's told of the first completion. Where many requests are still
+ * waiting it had better find many completed: it's told when the burst is over. But any
+ * call may block, so it's told in MAX_UNTOLD at the latest.
+ */
+static void tell_after_burst(struct context *context)
+{
+	atomic_set(&context->untold, 1);
+	if (table_count_waiting(context) < MANY_CALLS)
+		tell_owner(context);
+}
+
+/* Before a call. A timer that runs already is early, which does no harm. */
+static void tell_in_time(struct context *context)
+{
+	if (atomic_read(&context->untold) && !hrtimer_is_queued(&context->teller))
+		hrtimer_start(&context->teller, ns_to_ktime(MAX_UNTOLD), HRTIMER_MODE_REL_SOFT);
+}
+
+/* To know the owner's ways. Where threads are at odds, it's out by some. */
 static void count_completed(struct context *context, u32 before)
 {
 	u32 completed = READ_ONCE(context->completed);
 
 	if (before == COMPLETED_ARMED || before == COMPLETED_POLLED) {
-		WRITE_ONCE(context->taken, before == COMPLETED_POLLED ? completed : 0);
+		WRITE_ONCE(context->taken, completed);
 		completed = 0;
 	}
 	WRITE_ONCE(context->completed, completed + 1);
@@ -240,7 +273,7 @@ static long serve_call(struct exec_thread *thread)
 	count_completed(context, before);
 	if (before == COMPLETED_ARMED) {
 		thread->counters.notifications++;
-		compat_eventfd_signal(context->eventfd);
+		tell_after_burst(context);
 	}
 	/* Written off while it was in the call. */
 	if (epoch != thread->epoch) {
@@ -344,18 +377,18 @@ static bool may_spin(u64 until)
 }
 
 /*
- * Sleeps for a quarter of the pause, or for as long as one may spin. Returns false where
- * that makes no sense, or no more: the owner has little to do before it waits for the
- * next call, or a request would have to wait for as long as the process's own watch takes
- * to send somebody else.
+ * Sleeps for a quarter of the pause, but at least for as long as one may spin, and not
+ * from one look of the process's own watch to the next. Returns false where that makes
+ * no sense, or no more: the owner has little to do before it waits for the next call, or
+ * does something else.
  */
 static bool nap(struct exec_thread *thread, u64 pause, u64 least)
 {
 	struct context *context = thread->context;
-	const u64 nanoseconds = max(pause / 4, least);
+	const u64 nanoseconds = clamp(pause / 4, least, (u64)MAX_NAP);
 	ktime_t interval = ns_to_ktime(nanoseconds);
 
-	if (!least || nanoseconds > MAX_NAP || signal_pending(current))
+	if (!least || least > MAX_NAP || pause > MAX_PAUSE || signal_pending(current))
 		return false;
 	if (READ_ONCE(context->taken) < MANY_CALLS || table_owner_looks(context) <= 0)
 		return false;
@@ -398,6 +431,7 @@ static long wait_for_request(struct exec_thread *thread, u32 idle_milliseconds)
 
 static void end_burst(struct exec_thread *thread)
 {
+	tell_owner(thread->context);
 	if (thread->burst)
 		thread->counters.passes++;
 	thread->burst = 0;
@@ -415,6 +449,7 @@ static long serve_once(struct exec_thread *thread, u32 idle_milliseconds)
 	thread->ends = READ_ONCE(context->ends);
 	switch (table_claim(context, &thread->call)) {
 	case CLAIM_REQUEST:
+		tell_in_time(context);
 		return serve_call(thread);
 	case CLAIM_BUSY:
 		return GO_ON;
@@ -612,12 +647,21 @@ int exec_watch(struct context *context, struct async_syscall_watch *watch)
 	}
 }
 
-/* At the end of the context: nobody comes back. */
-void exec_free_parked(struct context *context)
+void exec_init(struct context *context)
+{
+	init_waitqueue_head(&context->sleepers);
+	spin_lock_init(&context->lock);
+	INIT_LIST_HEAD(&context->threads);
+	compat_hrtimer_setup(&context->teller, time_is_up);
+}
+
+/* At the end of the context: nobody comes back for a parked call. */
+void exec_free(struct context *context)
 {
 	struct exec_thread *thread;
 	struct exec_thread *next;
 
+	hrtimer_cancel(&context->teller);
 	list_for_each_entry_safe(thread, next, &context->threads, entry)
 		kfree(thread);
 }

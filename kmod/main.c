@@ -33,7 +33,7 @@ MODULE_PARM_DESC(max_spin, "how long an idle exec thread looks for requests, in 
 
 static void context_free(struct context *context)
 {
-	exec_free_parked(context);
+	exec_free(context);
 	if (context->eventfd)
 		eventfd_ctx_put(context->eventfd);
 	if (context->mm)
@@ -64,9 +64,7 @@ static struct context *context_make(const struct async_syscall_init *init)
 	context->info = (void __user *)(address + ASYNC_SYSCALL_INFO_OFFSET(init->slots));
 	context->bytes = bytes;
 	context->slots = init->slots;
-	init_waitqueue_head(&context->sleepers);
-	spin_lock_init(&context->lock);
-	INIT_LIST_HEAD(&context->threads);
+	exec_init(context);
 	context->mm = current->mm;
 	mmgrab(context->mm);
 	context->cred = get_current_cred();

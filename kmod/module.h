@@ -21,6 +21,7 @@
 #include <linux/cred.h>
 #include <linux/eventfd.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/restart_block.h>
@@ -56,7 +57,9 @@ struct context {
 	atomic_t bell;
 	atomic_t looking; /* a thread looks for long before it sleeps */
 	u32 completed; /* calls, since the owner last came for them */
-	u32 taken; /* calls that it took then, 0 where it had to be told */
+	u32 taken; /* calls that it took then */
+	atomic_t untold; /* the owner waits for word of what is completed */
+	struct hrtimer teller; /* ...and gets it now, though the burst goes on */
 
 	spinlock_t lock; /* the threads, and what they left behind */
 	struct list_head threads;
@@ -111,7 +114,8 @@ long exec_hand_back(struct context *context);
 int exec_cancel(struct context *context, u32 slot);
 void exec_cancel_all(struct context *context);
 int exec_watch(struct context *context, struct async_syscall_watch *watch);
-void exec_free_parked(struct context *context);
+void exec_init(struct context *context);
+void exec_free(struct context *context);
 
 /* table.c: all may fault, and return -EFAULT then, or -EINTR after SIGKILL. */
 enum claim { CLAIM_NONE, CLAIM_END, CLAIM_REQUEST, CLAIM_BUSY };
@@ -120,6 +124,7 @@ int table_claim(struct context *context, struct call *call);
 int table_complete(struct context *context, u32 slot, s64 ret, u32 *before, u32 *epoch);
 int table_at_end(struct context *context);
 int table_look(struct context *context, u64 *head, u64 *tail, bool *awake);
+int table_count_waiting(struct context *context);
 int table_owner_looks(struct context *context);
 int table_is_empty(struct context *context);
 int table_stays_empty(struct context *context);

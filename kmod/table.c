@@ -210,6 +210,23 @@ fault:
 	return -EFAULT;
 }
 
+/* Requests in the ring; withdrawn ones are among them. */
+int table_count_waiting(struct context *context)
+{
+	u64 head;
+	u64 tail;
+
+	if (!user_access_begin(context->control, context->bytes))
+		return -EFAULT;
+	unsafe_get_user(head, &context->control->pending_head, fault);
+	unsafe_get_user(tail, &context->control->pending_tail, fault);
+	user_access_end();
+	return min_t(u64, tail - head, context->slots);
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
 /* Whether the owner comes for what is completed without being told. */
 int table_owner_looks(struct context *context)
 {

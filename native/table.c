@@ -26,6 +26,12 @@
 #include "exec.h"
 #include "pool.h"
 
+/*
+ * Whoever takes so many at a time has something to do with them, and then as many new requests: it
+ * looks for those by itself, even where nothing is in flight at the moment.
+ */
+enum { MANY_CALLS = 8 };
+
 #define TRANSITION_ROW(from, to, who, how) {#from, #to, #who, how},
 const struct async_syscall_transition async_syscall_transitions[] = {
     ASYNC_SYSCALL_TRANSITIONS(TRANSITION_ROW){NULL, NULL, NULL, NULL}};
@@ -335,11 +341,11 @@ uint32_t async_syscall_reap(struct async_syscall_table *table, int notified, int
 		__u32 polled = COMPLETED_POLLED;
 		uint32_t count = take_completed(table, first, out + 1);
 
-		if (count != 0 && table->free_count != table->view.slots) {
+		if (count != 0 && (count >= MANY_CALLS || table->free_count != table->view.slots)) {
 			out[0] = 1;
 			return count;
 		}
-		/* Nothing came since the last look, or nothing is left that could come. */
+		/* Nothing came since the last look, or nothing is left that could come and little was. */
 		if (compare_and_swap(completed, &polled, (__u32)COMPLETED_ARMED))
 			return count;
 	}
