@@ -38,6 +38,8 @@ from asyncsys_loop._native import ffi, lib
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+pytestmark = pytest.mark.model
+
 ARMED: Final = -1  # COMPLETED_ARMED: the next push writes the eventfd
 POLLED: Final = -2  # COMPLETED_POLLED: the owner comes back by itself
 

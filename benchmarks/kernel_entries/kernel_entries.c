@@ -31,7 +31,7 @@
 #include "atomics.h"
 #include "table.h"
 
-enum { CALLS = 40000, SIZE = 4096, PAGES = 1024, MAX_DEPTH = 1024 };
+enum { CALLS = 20000, SIZE = 4096, PAGES = 1024, MAX_DEPTH = 1024 };
 
 #define MUST(condition)                                                                            \
 	((condition) ? (void)0 : (fprintf(stderr, "%s: %s\n", #condition, strerror(errno)), exit(1)))

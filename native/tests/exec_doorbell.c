@@ -39,8 +39,8 @@ static void stress(uint32_t thread_count, uint32_t rounds)
 
 int main(void)
 {
-	stress(1, ROUNDS(200000));
-	stress(2, ROUNDS(100000));
-	stress(4, ROUNDS(100000));
+	stress(1, rounds(200000));
+	stress(2, rounds(100000));
+	stress(4, rounds(100000));
 	return 0;
 }

@@ -70,7 +70,7 @@ static void stress(uint32_t workers, uint32_t rounds)
 
 int main(void)
 {
-	stress(1, ROUNDS(5000));
-	stress(2, ROUNDS(5000));
+	stress(1, rounds(5000));
+	stress(2, rounds(5000));
 	return 0;
 }

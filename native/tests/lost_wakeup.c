@@ -29,9 +29,9 @@ int main(void)
 	static const uint32_t workers[] = {1, 2, 8};
 
 	for (uint32_t i = 0; i < 3; i++) {
-		stress(workers[i], 5000, ROUNDS(30000));
-		stress(workers[i], 1, ROUNDS(30000));
-		stress(workers[i], 0, ROUNDS(30000));
+		stress(workers[i], 5000, rounds(30000));
+		stress(workers[i], 1, rounds(30000));
+		stress(workers[i], 0, rounds(30000));
 	}
 	return 0;
 }

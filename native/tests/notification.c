@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include "test.h"
 
-enum { SLOTS = 16 };
+enum { SLOTS = 16, FEW = 7 };
 
 static void stress(uint32_t workers, uint32_t rounds)
 {
@@ -41,13 +41,13 @@ int main(void)
 	struct pollfd told = {.fd = async_syscall_event_fd(owner.table), .events = POLLIN};
 
 	/* A burst of completions, and nobody looks: one write. */
-	for (uint32_t i = 0; i < SLOTS; i++)
+	for (uint32_t i = 0; i < FEW; i++)
 		CHECK(submit_quick(&owner) >= 0);
 	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
-	WAIT_UNTIL(statistics(&owner).executed == SLOTS);
+	WAIT_UNTIL(statistics(&owner).executed == FEW);
 	CHECK_EQUAL(statistics(&owner).notifications, 1);
 	CHECK_EQUAL(poll(&told, 1, 0), 1);
-	CHECK_EQUAL(reap_now(&owner, 1), SLOTS);
+	CHECK_EQUAL(reap_now(&owner, 1), FEW);
 	/* All is taken and nothing is left that could come: it is armed, and silent. */
 	CHECK(!owner.again);
 	CHECK_EQUAL(poll(&told, 1, 0), 0);
@@ -64,14 +64,24 @@ int main(void)
 	CHECK_EQUAL(reap_now(&owner, 1), 1);
 	CHECK(owner.again);
 	CHECK_EQUAL(write(ends[1], "x", 1), 1);
-	WAIT_UNTIL(statistics(&owner).executed == SLOTS + 2);
+	WAIT_UNTIL(statistics(&owner).executed == FEW + 2);
 	CHECK_EQUAL(statistics(&owner).notifications, 2);
 	CHECK_EQUAL(poll(&told, 1, 0), 0);
 	CHECK_EQUAL(reap_now(&owner, 0), 1);
 	CHECK(!owner.again);
+
+	/* So many come at once that there will be others: it looks again, though nothing is out. */
+	for (uint32_t i = 0; i < SLOTS; i++)
+		CHECK(submit_quick(&owner) >= 0);
+	CHECK_EQUAL(async_syscall_ring(owner.table), 0);
+	WAIT_UNTIL(statistics(&owner).executed == FEW + 2 + SLOTS);
+	CHECK_EQUAL(reap_now(&owner, 1), SLOTS);
+	CHECK(owner.again);
+	CHECK_EQUAL(reap_now(&owner, 0), 0);
+	CHECK(!owner.again);
 	close_owner(&owner);
 
-	stress(1, ROUNDS(100000));
-	stress(3, ROUNDS(100000));
+	stress(1, rounds(100000));
+	stress(3, rounds(100000));
 	return 0;
 }

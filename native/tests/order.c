@@ -12,11 +12,11 @@ enum { SLOTS = 8 };
 int main(void)
 {
 	struct owner owner = open_owner(SLOTS, 1, 5000);
-	const uint32_t rounds = ROUNDS(40000);
+	const uint32_t repeats = rounds(40000);
 	uint32_t seed = 88172645;
 	uint32_t submitted = 0;
 
-	for (uint32_t round = 0; round < rounds; round++) {
+	for (uint32_t round = 0; round < repeats; round++) {
 		uint32_t burst = 1 + next_random(&seed) % SLOTS;
 		int32_t slots[SLOTS];
 		uint32_t seen = 0;

@@ -8,7 +8,7 @@ enum { SLOTS = 8, TABLES = 2 };
 
 static void *serve(void *argument)
 {
-	const uint32_t rounds = ROUNDS(3000);
+	const uint32_t repeats = rounds(3000);
 	uint32_t own = (uint32_t)(intptr_t)argument;
 	struct owner owner = open_owner(SLOTS, 2, 1);
 	uint32_t seed = own;
@@ -17,7 +17,7 @@ static void *serve(void *argument)
 	int ends[2];
 
 	open_pipe(ends);
-	for (uint32_t i = 0; i < rounds; i++) {
+	for (uint32_t i = 0; i < repeats; i++) {
 		uint32_t burst = 1 + next_random(&seed) % SLOTS;
 		char letter = (char)('a' + own);
 

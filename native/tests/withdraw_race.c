@@ -75,8 +75,8 @@ static void race(uint32_t workers, uint32_t rounds, uint32_t most_spins)
 
 int main(void)
 {
-	race(1, ROUNDS(500000), 64);
-	race(2, ROUNDS(500000), 64);
-	race(3, ROUNDS(100000), 512);
+	race(1, rounds(500000), 64);
+	race(2, rounds(500000), 64);
+	race(3, rounds(100000), 512);
 	return 0;
 }
