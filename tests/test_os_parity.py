@@ -1005,6 +1005,7 @@ OTHER_TWINS: dict[str, Twin] = {
     "name_to_handle_at": handles,
     "open_by_handle_at": handles,
     "openat2": lambda: opened_and_closed(twins.openat2("file", os.O_RDONLY)),
+    "read_file": lambda: twins.read_file("file", 10**6),
     "path.expanduser": lambda: twins.stat("file"),  # it makes none, or libc makes it
     "path.getctime": lambda: twins.path.getctime("file"),
     "preadinto": lambda: twins.preadinto(FILE, bytearray(1), 0),
