@@ -35,6 +35,14 @@ Descriptors that aren't ready
 
 A read of an empty pipe may take for ever. It waits for readiness in the loop, as a socket does, and
 goes on when there is something to read: _readiness.py.
+
+Calls that block for long
+=========================
+
+A lock that somebody has, a FIFO that nobody writes to: such a call holds an exec thread until it
+returns. Were there as many as threads, nothing else would run. So they have places, half as many as
+exec threads, first come, first served. What they wait for may depend on one that has no place yet;
+so who waits for a place looks now and then whether it would return at once: blocking().
 """
 
 from __future__ import annotations
@@ -45,14 +53,15 @@ import os
 import time
 import warnings
 from dataclasses import dataclass
-from errno import EAGAIN, EBUSY, EINVAL, ENOENT
+from errno import EAGAIN, EBUSY, EINVAL, ENOENT, ENXIO
 from typing import TYPE_CHECKING, Any, Final
 
 from ._native import EngineBase, ffi, lib
 from ._readiness import CALL, Readiness
+from ._syscalls import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ._native import Call
 
@@ -70,9 +79,16 @@ LONGEST_REPEAT: Final = 0.1
 # How long closing a loop waits for calls that can't be interrupted, in seconds.
 CLOSE_PATIENCE: Final = 5.0
 
+# How soon and how rarely it is looked whether a call that waits for its place would return at once.
+FIRST_LOOK: Final = 0.002
+RAREST_LOOK: Final = 1.0
+# And whether a FIFO has a reader by now.
+RAREST_FIFO_LOOK: Final = 0.05
+
 # Calls that outlived their loop: the kernel may still write to what they keep.
 _abandoned: list[Any] = []
 
+_OPENAT: Final = resolve("openat").number
 _ring = lib.async_syscall_ring
 _interrupt = lib.async_syscall_interrupt
 
@@ -175,6 +191,8 @@ class Engine(EngineBase):
         self._loop = loop
         self._ending: dict[Call[Any], asyncio.Future[None] | None] = {}
         self._readiness: Readiness | None = None
+        self._places: asyncio.Semaphore | None = None
+        self._max_workers = max_workers
         self._cancelled = 0
         self._event_fd = lib.async_syscall_event_fd(self._table)
         try:
@@ -285,11 +303,86 @@ class Engine(EngineBase):
 
     async def _when_ready(self, call: Call[Any]) -> Any:
         """Await a read or write whose descriptor wasn't ready."""
+        return await self.readiness.run(call)
+
+    @property
+    def readiness(self) -> Readiness:
+        """The descriptors that are waited for."""
         if self._closed or lib.async_syscall_is_forked(self._table):
             raise self._unusable()
         if self._readiness is None:
             self._readiness = Readiness(self, self._loop)
-        return await self._readiness.run(call)
+        return self._readiness
+
+    # What blocks for long
+
+    @property
+    def places(self) -> asyncio.Semaphore:
+        """For calls that may hold an exec thread for long."""
+        if self._places is None:
+            self._places = asyncio.Semaphore(max(1, self._max_workers // 2))
+        return self._places
+
+    async def blocking(
+        self, attempt: Callable[[], Awaitable[bool]], block: Callable[[], Awaitable[object]]
+    ) -> None:
+        """Make a call that may block for long.
+
+        Args:
+            attempt: makes it if it wouldn't block, and says whether that was so.
+            block: makes it, and blocks an exec thread.
+        """
+        if await attempt():
+            return
+        places = self.places
+        place = asyncio.ensure_future(places.acquire())
+        pause = FIRST_LOOK
+        try:
+            while not place.done():
+                await asyncio.wait([place], timeout=pause)
+                if not place.done() and await attempt():
+                    return
+                pause = min(pause * 2, RAREST_LOOK)
+            await block()
+        finally:
+            if not place.cancel():
+                places.release()
+
+    async def _in_place(self, call: Call[Any]) -> Any:
+        """Await the opening of a FIFO."""
+        if call.number == _OPENAT and call.words[2] & os.O_ACCMODE == os.O_WRONLY:
+            return await self._write_to_fifo(call)
+        try:
+            await self.places.acquire()
+        except BaseException as error:
+            call.leave(error)
+            raise
+        try:
+            return await call
+        finally:
+            self.places.release()
+
+    async def _write_to_fifo(self, call: Call[Any]) -> Any:
+        """Open a FIFO when it has a reader. Those may have all the places, and wait for this.
+
+        Nothing tells when it has one; but the kernel opens it without blocking only then.
+        """
+        pause = FIRST_LOOK
+        directory, path, flags, *others = call.words
+        words = (directory, path, flags | os.O_NONBLOCK, *others)
+        try:
+            while (result := await self.call(call.number, words, call, close_descriptor)) == -ENXIO:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RAREST_FIFO_LOOK)
+        except GeneratorExit:
+            raise  # it may still be at it
+        except BaseException as error:
+            call.leave(error)
+            raise
+        if result >= 0:
+            os.set_blocking(result, True)
+        call.answer(result)
+        return await call
 
     # The loop's side
 

@@ -30,6 +30,7 @@ from collections import deque
 from operator import index
 from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, Protocol, TypeVar, overload
 
+from ._attach import running_engine
 from ._operation import operation
 
 if TYPE_CHECKING:
@@ -385,7 +386,7 @@ class FileIO(Turn, AsyncFile[bytes]):
         try:
             data = await read_once(self._fd, size)
         except BlockingIOError:
-            await _ready(self._fd, writing=False)
+            await running_engine().readiness.event(self._fd, writing=False)
             return await self._fetch(size)
         except asyncio.CancelledError as error:
             self._give_back(late_result(error, b""))
@@ -403,7 +404,7 @@ class FileIO(Turn, AsyncFile[bytes]):
         try:
             count = await _read_into(self._fd, buffer)
         except BlockingIOError:
-            await _ready(self._fd, writing=False)
+            await running_engine().readiness.event(self._fd, writing=False)
             return await self._fetch_into(buffer)
         except asyncio.CancelledError as error:
             self._give_back(bytes(buffer[: late_result(error, 0)]))
@@ -430,7 +431,7 @@ class FileIO(Turn, AsyncFile[bytes]):
         try:
             count = await _write(self._fd, data)
         except BlockingIOError:
-            await _ready(self._fd, writing=True)
+            await running_engine().readiness.event(self._fd, writing=True)
             return await self._store(data)
         except asyncio.CancelledError as error:
             self._moved(getattr(error, "result", 0))
@@ -753,11 +754,6 @@ def _representation(file: object, **attributes: object) -> str:
     return f"<asyncsys_loop.io.{type(file).__name__}{words or ' [closed]'}>"
 
 
-def _set(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
 async def settled(work: Awaitable[_Result]) -> _Result:
     """Await work to its end; if the caller was cancelled meanwhile, CancelledError comes then."""
     task = asyncio.ensure_future(work)
@@ -778,20 +774,6 @@ def late_result(error: asyncio.CancelledError, nothing: _Result) -> _Result:
     """Take what a cancelled call returned, as it is the file's, and not the user's."""
     result: _Result = error.__dict__.pop("result", nothing)
     return result
-
-
-async def _ready(fd: int, *, writing: bool) -> None:
-    """Return when a descriptor with O_NONBLOCK can be read or written."""
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
-    add, remove = (
-        (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
-    )
-    add(fd, _set, future)
-    try:
-        await future
-    finally:
-        remove(fd)
 
 
 def readable_view(data: object) -> memoryview:

@@ -372,7 +372,10 @@ class Operation(Generic[_Result]):
             discard = _close_two
         elif self.name == "read_file":
             discard = _close_opened
-        result = await running_engine().run(
+        engine = running_engine()
+        if self.name in {"read", "write"}:  # as C does it: no exec thread waits
+            await engine.readiness.ready(prepared.words[0], writing=self.name == "write")
+        result = await engine.run(
             description.number,
             prepared.words,
             prepared.keep,

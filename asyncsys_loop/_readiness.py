@@ -10,6 +10,10 @@ what was there; then it waits again, or, if the kernel can't try without blockin
 this kind of file), it goes through the table, and an exec thread waits after all: as it must, and
 until it is interrupted.
 
+A descriptor is watched for one event (EPOLLONESHOT), and then again if somebody still waits. For an
+epoll goes on watching a file whose descriptor was closed, if it has another one: nobody can tell it
+to stop then, and level-triggered it would wake the loop for ever.
+
 A write is ready when there is room for something, not for all. Where the kernel can't write a part
 of it without blocking, it goes in pieces for which there is room: PIPE_BUF bytes, which a pipe that
 is ready takes at once.
@@ -17,7 +21,7 @@ is ready takes at once.
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
 import select
 from errno import EBADF
@@ -49,7 +53,8 @@ class _Waiters:
 
     @property
     def mask(self) -> int:
-        return (READING if self.readers else 0) | (WRITING if self.writers else 0)
+        mask = (READING if self.readers else 0) | (WRITING if self.writers else 0)
+        return mask and mask | select.EPOLLONESHOT
 
 
 class Readiness:
@@ -60,6 +65,7 @@ class Readiness:
         self._loop = loop
         self._epoll = select.epoll()
         self._waiters: dict[int, _Waiters] = {}
+        self._stale: set[int] = set()  # an earlier file of that number may be watched, too
         self.waiting = 0
         loop.add_reader(self._epoll.fileno(), self._on_ready)
 
@@ -71,7 +77,7 @@ class Readiness:
         """
         while True:
             try:
-                await self._ready(call.words[0], writing=call.writes)
+                await self.event(call.words[0], writing=call.writes)
             except BaseException as error:
                 call.leave(error)  # the traceback would keep the caller's buffer
                 raise
@@ -93,7 +99,20 @@ class Readiness:
                 if call.advance(count):
                     return await call
 
-    async def _ready(self, fd: int, *, writing: bool) -> None:
+    async def ready(self, fd: int, *, writing: bool) -> bool:
+        """Return when a descriptor is ready that blocks, and can be waited for; else at once.
+
+        Returns:
+            Whether it had to be waited for.
+        """
+        waited = False
+        while _may_block(fd, writing=writing):
+            await self.event(fd, writing=writing)
+            waited = True
+        return waited
+
+    async def event(self, fd: int, *, writing: bool) -> None:
+        """Return when something has happened to a descriptor: it may be ready."""
         waiters = self._waiters.get(fd)
         if waiters is None:
             waiters = self._waiters[fd] = _Waiters()
@@ -119,17 +138,20 @@ class Readiness:
                     del side[future]
                     if not future.done():
                         future.set_exception(OSError(EBADF, os.strerror(EBADF)))
+                        self._stale.add(fd)
             self._epoll.register(fd, waiters.mask)
 
     def _forget(self, fd: int, waiters: _Waiters) -> None:
         if self._epoll.closed or self._waiters.get(fd) is not waiters:
             return
-        # A closed descriptor has left the epoll by itself.
-        with contextlib.suppress(OSError):
+        try:
             if waiters.mask:
                 self._epoll.modify(fd, waiters.mask)
             else:
                 self._epoll.unregister(fd)
+        except OSError:
+            # A closed descriptor has left the epoll by itself, if its file has no other one.
+            self._stale.add(fd)
         if not waiters.mask:
             del self._waiters[fd]
 
@@ -137,9 +159,9 @@ class Readiness:
         for fd, events in self._epoll.poll(0):
             waiters = self._waiters.get(fd)
             if waiters is None:
-                # A duplicate keeps a closed descriptor's file in the epoll, and its number with it.
-                with contextlib.suppress(OSError):
-                    self._epoll.unregister(fd)
+                continue  # it was the last event
+            if fd in self._stale and not _has_event(fd, waiters):
+                self._forget(fd, waiters)  # the event was the other's; this one is watched on
                 continue
             if events & (READING | ENDED):
                 self._wake(waiters.readers)
@@ -159,3 +181,26 @@ class Readiness:
         if not forked:
             self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
+
+
+def _has_event(fd: int, waiters: _Waiters) -> bool:
+    poll = select.poll()
+    poll.register(fd, waiters.mask & (READING | WRITING))
+    return bool(poll.poll(0))
+
+
+def _may_block(fd: int, *, writing: bool) -> bool:
+    """As may_block() of native/engine/inline.c, for any call."""
+    if fd < 0:
+        return False
+    poll = select.poll()
+    poll.register(fd, WRITING if writing else select.POLLIN)
+    if poll.poll(0):
+        return False
+    try:
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    except OSError:
+        return False
+    # At the wrong end of a pipe the call fails at once.
+    wrong = os.O_RDONLY if writing else os.O_WRONLY
+    return not flags & os.O_NONBLOCK and flags & os.O_ACCMODE != wrong

@@ -13,6 +13,7 @@ import pytest
 
 import asyncsys_loop
 from asyncsys_loop import stats
+from asyncsys_loop._attach import running_engine
 
 from .support import claimed, descriptors
 
@@ -171,6 +172,7 @@ async def test_cancelled_when_it_has_ended(wait: str, turns: int, children: Chil
 
 @pytest.mark.parametrize("wait", WAITS)
 async def test_cancelled(wait: str, children: Children) -> None:
+    assert running_engine().readiness  # has an epoll, from its first use on
     pid, before = children.sleeping(), descriptors()
     waiting = asyncio.create_task(WAITS[wait](pid))
     for _ in range(5):

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import resource
+import select
 import signal
 import socket
 import struct
@@ -20,6 +21,7 @@ import pytest
 import asyncsys_loop
 from asyncsys_loop import os as twins
 from asyncsys_loop import stats, syscall
+from asyncsys_loop._attach import running_engine
 
 from .support import PAGE, bytes_in, descriptors, fill, output_of, until
 
@@ -371,6 +373,85 @@ async def test_duplicate_keeps_a_closed_descriptor_watched(pipe: tuple[int, int]
         for _ in range(3):
             await asyncio.sleep(0.001)
         assert await twins.read(pipe[0], 10) == b"x"
+
+
+class _Counting:
+    """An epoll that counts how often it was asked."""
+
+    def __init__(self, epoll: select.epoll) -> None:
+        self._epoll = epoll
+        self.polls = 0
+
+    def poll(self, timeout: float) -> Any:
+        self.polls += 1
+        return self._epoll.poll(timeout)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._epoll, name)
+
+
+async def test_duplicate_of_a_closed_descriptor_wakes_nobody(pipe: tuple[int, int]) -> None:
+    readiness = running_engine().readiness
+    epoll = readiness._epoll = _Counting(readiness._epoll)
+    reader = os.dup(pipe[0])
+    async with waiting(twins.read(reader, 10)) as (task,):
+        os.close(reader)
+        task.cancel()
+        await asyncio.wait([task])
+        os.write(pipe[1], b"x")  # the epoll still sees it
+        await asyncio.sleep(0.02)
+        assert epoll.polls <= 2
+        # A new file with that number, which isn't ready. The other is, again and again.
+        ends = os.pipe()
+        assert reader in ends
+        async with waiting(twins.read(ends[0], 10)) as (other,):
+            polls = epoll.polls
+            for _ in range(20):
+                os.write(pipe[1], b"x")
+                await asyncio.sleep(0.001)
+            assert epoll.polls <= polls + 2
+            os.write(ends[1], b"new")
+            assert await other == b"new"
+        for end in ends:
+            os.close(end)
+
+
+async def test_stray_events_are_not_for_a_new_file() -> None:
+    # Who waits for it, and doesn't try again, would take them for its own.
+    readiness = running_engine().readiness
+    old = os.pipe()
+    duplicate = os.dup(old[0])
+    async with waiting(twins.read(old[0], 10)) as (task,):
+        os.close(old[0])
+        new = os.pipe()
+        assert old[0] == new[0]
+        event = asyncio.create_task(readiness.event(new[0], writing=False))
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            await task
+        os.write(old[1], b"stray")
+        await asyncio.sleep(0.02)
+        assert not event.done()
+        os.write(new[1], b"its own")
+        await event
+    for end in (*new, old[1], duplicate):
+        os.close(end)
+
+
+async def test_application_may_watch_what_does_not_block(pipe: tuple[int, int]) -> None:
+    os.set_blocking(pipe[0], False)
+    loop = asyncio.get_running_loop()
+    called = asyncio.Event()
+    loop.add_reader(pipe[0], called.set)
+    async with asyncsys_loop.open(pipe[0], "rb", 0, closefd=False) as file:
+        reading = asyncio.create_task(file.read(10))
+        await until(lambda: stats().waiting == 1)
+        os.write(pipe[1], b"x")
+        await called.wait()
+        assert await reading == b"x"
+    called.clear()
+    os.write(pipe[1], b"y")
+    await called.wait()
+    loop.remove_reader(pipe[0])
 
 
 def test_closing_a_loop_leaves_nothing() -> None:

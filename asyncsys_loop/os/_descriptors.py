@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import struct
 import sys
@@ -202,7 +203,12 @@ async def eventfd(initval: int, flags: int = os.EFD_CLOEXEC) -> int:
 
 async def eventfd_read(fd: FileDescriptorLike) -> int:
     """Take the value of an eventfd; wait while it is 0. eventfd(2), os.eventfd_read()."""
-    value = await _eventfd_read(fd, 8)
+    try:
+        value = await _eventfd_read(fd, 8)
+    except asyncio.CancelledError as error:
+        if hasattr(error, "result"):
+            error.result = int.from_bytes(error.result, sys.byteorder)
+        raise
     if len(value) != 8:
         raise convert.os_error(-EINVAL)  # it is no eventfd
     return int.from_bytes(value, sys.byteorder)

@@ -5,7 +5,8 @@
     async with flock(fd, fcntl.LOCK_EX):
         ...
 
-A lock that is waited for holds an exec thread. Who is cancelled meanwhile doesn't have it: should
+A lock that is waited for holds an exec thread, at most half of them; the others are waited for in
+order, and asked for again now and then. Who is cancelled meanwhile doesn't have it: should
 it have come at that very moment, it is given back. Unlocking is always done, cancelled or not.
 """
 
@@ -18,10 +19,11 @@ import struct
 import sys
 from collections.abc import Coroutine, Generator
 from errno import EACCES, EINVAL
-from fcntl import F_GETLK, F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, LOCK_UN
+from fcntl import F_GETLK, F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, LOCK_NB, LOCK_UN
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncsys_loop import _convert as convert
+from asyncsys_loop._attach import running_engine
 from asyncsys_loop._operation import operation
 
 if TYPE_CHECKING:
@@ -88,12 +90,22 @@ def flock(fd: FileDescriptorLike, operation: int) -> _Locking:
         BlockingIOError: LOCK_NB, and somebody else has the lock.
     """
 
+    async def attempt() -> bool:
+        try:
+            await _flock(fd, convert.c_int(operation) | LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     async def lock() -> None:
         if operation == LOCK_UN:
             await _unlock(fd)
             return
         try:
-            await _flock(fd, operation)
+            if convert.c_int(operation) & LOCK_NB:
+                await _flock(fd, operation)
+            else:
+                await running_engine().blocking(attempt, lambda: _flock(fd, operation))
         except asyncio.CancelledError:
             await _unlock(fd)
             raise
@@ -145,8 +157,19 @@ async def _lockf(fd: int, command: int, length: int) -> int:
     with contextlib.suppress(OSError):  # no position, as pipes: it counts as 0
         start = await _lseek(fd, 0, os.SEEK_CUR)
     memory = bytearray(_FLOCK.pack(F_WRLCK, os.SEEK_SET, start, length, 0))
+
+    async def attempt() -> bool:
+        try:
+            await _fcntl(fd, F_SETLK, memory)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
     try:
-        await _fcntl(fd, commands[command], memory)
+        if command == os.F_LOCK:
+            await running_engine().blocking(attempt, lambda: _fcntl(fd, F_SETLKW, memory))
+        else:
+            await _fcntl(fd, commands[command], memory)
     except asyncio.CancelledError:
         if command != os.F_TEST:
             await _unlock_range(fd, _FLOCK.pack(F_UNLCK, os.SEEK_SET, start, length, 0))

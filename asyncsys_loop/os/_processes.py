@@ -5,17 +5,18 @@ again. So what a child has to tell is taken by a call that can't block, made her
 is cancelled while he waits has taken nothing, and the child is there for others.
 
 Who waits for the end of one child holds no exec thread: a pidfd of it (Linux 5.3) tells the loop.
-Waiting for any of several, or for a child to stop, is a call that blocks, until it is interrupted.
+Waiting for any of several, or for a child to stop, is a call that blocks, until it is interrupted;
+at most half of the exec threads are held by such calls.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from asyncsys_loop import _convert as convert
+from asyncsys_loop._attach import running_engine
 from asyncsys_loop._operation import operation
 
 from ._descriptors import dup
@@ -113,21 +114,18 @@ async def _changed(idtype: int, ident: int, options: int) -> None:
             try:
                 # Of a process that is no child of ours (any more), nobody waits for the end.
                 await _waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-                await _readable(pidfd)
+                await running_engine().readiness.event(pidfd, writing=False)
             finally:
                 os.close(pidfd)
             return
-    await _waitid(idtype, ident, options | os.WNOWAIT)
 
+    async def attempt() -> bool:
+        return os.waitid(idtype, ident, options | os.WNOWAIT | os.WNOHANG) is not None  # noqa: ASYNC222
 
-async def _readable(pidfd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(pidfd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(pidfd)
+    async def block() -> None:
+        await _waitid(idtype, ident, options | os.WNOWAIT)
+
+    await running_engine().blocking(attempt, block)
 
 
 async def pidfd_open(pid: int, flags: int = 0) -> int:

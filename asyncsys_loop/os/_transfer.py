@@ -1,15 +1,25 @@
-"""Reading, writing, and moving bytes from descriptor to descriptor."""
+"""Reading, writing, and moving bytes from descriptor to descriptor.
+
+What may wait for ever, as the descriptor is a pipe, a terminal or a socket, waits in the loop until
+that is ready (_readiness.py), and then does what can be done without blocking, if the kernel can be
+told so. What moves bytes in several calls goes on until it has done what the one call would do.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import stat
 import struct
-from typing import TYPE_CHECKING, Any
+from errno import ENOSYS, EOPNOTSUPP
+from typing import TYPE_CHECKING, Any, Final
 
 from asyncsys_loop import _convert as convert
-from asyncsys_loop._operation import operation
+from asyncsys_loop._attach import running_engine
+from asyncsys_loop._operation import IOV_MAX, operation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from typing_extensions import Buffer  # for type checkers, which all have it
 
@@ -26,6 +36,11 @@ _pwritev = operation("pwritev2", "fd in* off_t 0 int", result=int)
 _sendfile = operation("sendfile", "fd fd memory ssize_t", result=int)
 _splice = operation("splice", "fd memory fd memory ssize_t int", result=int)
 _copy_file_range = operation("copy_file_range", "fd memory fd memory ssize_t 0", result=int)
+
+
+_SPLICE_F_NONBLOCK: Final = 2
+# A socket that is ready has room for that, unless its buffer was made small.
+_ROOM: Final = 16384
 
 
 async def read(fd: int, length: int, /) -> bytes:
@@ -67,22 +82,60 @@ async def readv(fd: int, buffers: Sequence[Buffer], /) -> int:
     Returns:
         How many bytes were read; 0 at the end of the file.
     """
-    return await _readv(fd, _writable(buffers, "readv"))
+    return await _read_pieces(fd, _writable(buffers, "readv"))
 
 
 async def writev(fd: int, buffers: Sequence[Buffer], /) -> int:
     """Write several buffers at once, and return how many bytes it was. writev(2), os.writev()."""
-    return await _writev(fd, _sequence(buffers, "writev"))
+    return await _write_pieces(fd, _sequence(buffers, "writev"))
 
 
 async def preadv(fd: int, buffers: Sequence[Buffer], offset: int, flags: int = 0, /) -> int:
     """As readv(), from `offset` on, with flags: os.RWF_*. preadv2(2), os.preadv()."""
-    return await _preadv(fd, _writable(buffers, "preadv2"), offset, flags)
+    _writable(buffers, "preadv2")
+    if offset == -1 and flags == 0:  # the descriptor's own position
+        return await _read_pieces(fd, buffers)
+    return await _preadv(fd, buffers, offset, flags)
 
 
 async def pwritev(fd: int, buffers: Sequence[Buffer], offset: int, flags: int = 0, /) -> int:
     """As writev(), from `offset` on, with flags: os.RWF_*. pwritev2(2), os.pwritev()."""
-    return await _pwritev(fd, _sequence(buffers, "pwritev"), offset, flags)
+    _sequence(buffers, "pwritev")
+    if offset == -1 and flags == 0:
+        return await _write_pieces(fd, buffers)
+    return await _pwritev(fd, buffers, offset, flags)
+
+
+async def _read_pieces(fd: int, buffers: Sequence[Buffer]) -> int:
+    fd = convert.c_int(fd)
+    while await running_engine().readiness.ready(fd, writing=False):
+        try:
+            return await _preadv(fd, buffers, -1, os.RWF_NOWAIT)
+        except BlockingIOError:
+            continue  # somebody else took it
+        except OSError as error:
+            if error.errno not in {EOPNOTSUPP, ENOSYS}:
+                raise
+            break
+    return await _readv(fd, buffers)
+
+
+async def _write_pieces(fd: int, buffers: Sequence[Buffer]) -> int:
+    fd = convert.c_int(fd)
+    if _can_be_waited_for(fd) and len(buffers) <= IOV_MAX:
+        # write() knows how much can be written without blocking.
+        return await _write(fd, b"".join(buffers))
+    return await _writev(fd, buffers)
+
+
+def _can_be_waited_for(fd: int) -> bool:
+    """Whether it is a pipe, a terminal, a socket or the like, and blocks."""
+    try:
+        mode = os.fstat(fd).st_mode  # of what is open, and isn't looked up; a pipe has no server
+        blocks = os.get_blocking(fd)
+    except OSError:
+        return False
+    return blocks and not (stat.S_ISREG(mode) or stat.S_ISBLK(mode) or stat.S_ISDIR(mode))
 
 
 def _sequence(buffers: Any, function: str) -> Any:
@@ -121,7 +174,37 @@ async def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> i
     Returns:
         How many bytes were copied; 0 at the end of the file.
     """
-    return await _sendfile(out_fd, in_fd, _offset(offset), count)
+    place, count = _offset(offset), convert.ssize_t(count)
+    out_fd, in_fd = convert.c_int(out_fd), convert.c_int(in_fd)
+    if not _can_be_waited_for(out_fd):
+        return await _sendfile(out_fd, in_fd, place, count)
+
+    async def send(done: int) -> int:
+        await running_engine().readiness.ready(out_fd, writing=True)
+        place = None if offset is None else _offset(offset + done)
+        return await _sendfile(out_fd, in_fd, place, min(count - done, _ROOM))
+
+    return await _in_pieces(send, count)
+
+
+async def _in_pieces(piece: Callable[[int], Awaitable[int]], count: int) -> int:
+    """Move bytes in several calls; who is cancelled is told how many were moved by all of them."""
+    done = 0
+    try:
+        while True:
+            moved = await piece(done)
+            done += moved
+            if done >= count or moved == 0:
+                return done
+    except OSError:
+        if done:
+            return done  # as the one call: the error comes again with the next
+        raise
+    except asyncio.CancelledError as error:
+        done += getattr(error, "result", 0)
+        if done:
+            error.result = done  # type: ignore[attr-defined]
+        raise
 
 
 async def splice(
@@ -138,7 +221,20 @@ async def splice(
     """
     count = _count(count)
     offsets = _offset(offset_src), _offset(offset_dst)
-    return await _splice(src, offsets[0], dst, offsets[1], count, convert.unsigned_int(flags))
+    src, dst, flags = convert.c_int(src), convert.c_int(dst), convert.unsigned_int(flags)
+    readiness = running_engine().readiness
+    while not flags & _SPLICE_F_NONBLOCK:
+        waited = await readiness.ready(src, writing=False)
+        waited = await readiness.ready(dst, writing=True) or waited
+        if not waited:
+            break
+        try:
+            return await _splice(
+                src, offsets[0], dst, offsets[1], count, flags | _SPLICE_F_NONBLOCK
+            )
+        except BlockingIOError:
+            continue  # somebody else took it
+    return await _splice(src, offsets[0], dst, offsets[1], count, flags)
 
 
 async def copy_file_range(

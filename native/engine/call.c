@@ -170,10 +170,11 @@ enum inline_answer call_try(struct call *call)
 	int64_t ret = 0;
 
 	/* A descriptor that isn't ready never holds an exec thread, with or without the fast path. */
-	if (!engine->fast_path)
-		return call->way == INLINE_READ || call->way == INLINE_WRITE
-		           ? may_block(call->words, call->way == INLINE_WRITE)
-				   : ANSWER_NONE;
+	if (!engine->fast_path) {
+		if (call->way == INLINE_READ || call->way == INLINE_WRITE)
+			return may_block(call->words, call->way == INLINE_WRITE);
+		return opens_fifo(call->way, call->words) ? ANSWER_PLACE : ANSWER_NONE;
+	}
 	if (engine->table == NULL)
 		return ANSWER_NONE;
 	if (call->way == INLINE_READ_FILE) {
@@ -182,6 +183,8 @@ enum inline_answer call_try(struct call *call)
 		answer = answer_inline(call->way, call->number, call->words, &call->done, &ret);
 		call->ret = ret < 0 ? ret : ret + call->done;
 	}
+	if (answer == ANSWER_NONE && opens_fifo(call->way, call->words))
+		return ANSWER_PLACE;
 	if (answer == ANSWER_READY) {
 		call->state = CALL_ANSWERED;
 		release_buffer(call);
@@ -601,6 +604,19 @@ static PyObject *call_advance(PyObject *self, PyObject *argument)
 	Py_RETURN_TRUE;
 }
 
+/* It was made in another way, and returned this. */
+static PyObject *call_answer(PyObject *self, PyObject *argument)
+{
+	struct call *call = (struct call *)self;
+	long long ret = PyLong_AsLongLong(argument);
+
+	if (ret == -1 && PyErr_Occurred())
+		return NULL;
+	call->state = CALL_ANSWERED;
+	call->ret = ret;
+	Py_RETURN_NONE;
+}
+
 static PyObject *call_get_words(PyObject *self, void *Py_UNUSED(closure))
 {
 	const int64_t *words = ((struct call *)self)->words;
@@ -719,6 +735,7 @@ static PyMethodDef call_methods[] = {
     {"retry", call_retry, METH_NOARGS,
 	 "Try again a call that had to wait: 0 wait again, 1 await it, 2 write a piece."},
     {"advance", call_advance, METH_O, "A piece was written, or -errno. True: await the call now."},
+    {"answer", call_answer, METH_O, "It was made in another way, with this result: await it now."},
     {"leave", call_leave, METH_O,
 	 "Give up a call that isn't in the table; the exception gets what was done of it."},
     {"fail", call_fail, METH_O, "End a call that isn't in the table with an exception."},

@@ -148,6 +148,7 @@ enum inline_answer {
 	ANSWER_READY, /* *ret is the result */
 	ANSWER_WAIT,  /* the descriptor isn't ready, and can be waited for */
 	ANSWER_PIECE, /* it is ready for PIPE_BUF bytes; more might block */
+	ANSWER_PLACE, /* it may block for long: the other end of a FIFO isn't open */
 };
 
 enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t words[6],
@@ -156,6 +157,8 @@ enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t w
 bool answer_read_file(struct call *call, struct statx *status);
 /* For a read or write of a descriptor that can be waited for: WAIT or PIECE where it could block. */
 enum inline_answer may_block(const int64_t words[6], bool writing);
+/* Whether an open waits for the other end of a FIFO, as far as that is known without blocking. */
+bool opens_fifo(enum inline_way way, const int64_t words[6]);
 int inline_init(void);
 
 /* call.c */
@@ -163,7 +166,8 @@ extern PyTypeObject *call_type;
 struct call *call_new(struct engine *engine);
 /* Makes the memory that the kernel fills, of memory_size bytes. */
 bool call_allocate(struct call *call);
-/* Answers inline, if that can be: the state is then CALL_ANSWERED. ANSWER_WAIT: not before it is ready. */
+/* Answers inline, if that can be: the state is then CALL_ANSWERED. ANSWER_WAIT: not before it is ready;
+ * ANSWER_PLACE: not with the last exec threads. */
 enum inline_answer call_try(struct call *call);
 /* The call has ended. */
 void call_end(struct call *call, int64_t ret);

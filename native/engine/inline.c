@@ -223,6 +223,36 @@ static bool answer_openat2(const int64_t words[6], int64_t *ret)
 	                   ret);
 }
 
+bool opens_fifo(enum inline_way way, const int64_t words[6])
+{
+	uint64_t flags = way == INLINE_OPENAT ? (uint64_t)words[2] & 0xFFFFFFFFu : O_RDONLY;
+	uint64_t resolve = 0;
+	struct statx status;
+	bool found;
+	int fd;
+
+	if (no_cached || (way != INLINE_OPENAT && way != INLINE_OPENAT2 && way != INLINE_READ_FILE))
+		return false;
+	if (way != INLINE_OPENAT) {
+		const struct open_how *how = (const struct open_how *)(uintptr_t)words[2];
+
+		if (words[3] != sizeof *how)
+			return false;
+		flags = how->flags;
+		resolve = how->resolve;
+	}
+	if ((flags & O_ACCMODE) == O_RDWR || (flags & (O_PATH | O_NONBLOCK | O_DIRECTORY)) != 0 ||
+	    (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		return false;
+	fd = open_cached((int)words[0], (const char *)(uintptr_t)words[1],
+	                 O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW), resolve);
+	if (fd < 0)
+		return false;
+	found = status_of(fd, STATX_TYPE, &status) == 0 && S_ISFIFO(status.stx_mode);
+	close(fd);
+	return found;
+}
+
 static ssize_t read_nowait(int fd, void *memory, size_t length, off_t offset)
 {
 	struct iovec vector = {.iov_base = memory, .iov_len = length};

@@ -78,6 +78,7 @@ struct operation {
 static PyObject *audit;
 static PyObject *name_when_ready;
 static PyObject *name_give_way;
+static PyObject *name_in_place;
 static bool paths_are_utf8;
 
 static bool to_integer(PyObject *argument, int64_t least, int64_t most, int64_t *word)
@@ -438,6 +439,8 @@ static PyObject *operation_call(PyObject *self, PyObject *const *arguments, Py_s
 	case ANSWER_WAIT:
 	case ANSWER_PIECE:
 		return become(call, name_when_ready);
+	case ANSWER_PLACE:
+		return become(call, name_in_place);
 	default:
 		return (PyObject *)call;
 	}
@@ -509,8 +512,9 @@ int operation_init(PyObject *module)
 	Py_DECREF(encoding);
 	name_when_ready = PyUnicode_InternFromString("_when_ready");
 	name_give_way = PyUnicode_InternFromString("_give_way");
+	name_in_place = PyUnicode_InternFromString("_in_place");
 	type = PyType_FromSpec(&operation_spec);
-	if (type == NULL || name_when_ready == NULL || name_give_way == NULL)
+	if (type == NULL || name_when_ready == NULL || name_give_way == NULL || name_in_place == NULL)
 		return -1;
 	return PyModule_AddObjectRef(module, "Operation", type);
 }
