@@ -44,19 +44,19 @@ demo: ## serve a directory tree, fetch and compare every file, show the figures
 serve: ## serve a directory until Ctrl-C: make serve DIR=. PORT=8000
 	$(call set_up,$(build_packages),run_serve)
 
-test: ## everything but the kernel module: lint, C tests with sanitizers, pytest on each CPython, executor and base loop
+test: ## lint, C tests with sanitizers, pytest on each CPython, executor and base loop; in guests, what tests the kernel module
 	@rm -rf build/log
-	$(call set_up,$(test_packages),ready_test)
+	$(call set_up,$(test_packages) perl,ready_test try_guests)
 	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
-	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" lint_steps c_steps package_step pytest_steps || status=$$?; \
+	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" lint_steps c_steps package_step pytest_steps quick_guest_steps || status=$$?; \
 	    tools/step --sum && exit $$status
-	@echo "NOT TESTED: the kernel module: make test-kmod boots guests for it"
 
-test-kmod: ## the kernel module in guests: its C tests, the library's, pytest; sparse and checkpatch
+test-kmod: ## the kernel module in guests: its C tests, the library's, all of pytest, the demo, kernel entries; lint, dkms
 	@rm -rf build/log
 	$(call set_up,$(test_packages) perl,ready_test ready_guests)
 	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
-	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" kmod-lint kmod-dkms guest_steps || status=$$?; \
+	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" kmod-lint kmod-dkms guest_steps \
+	    kmod-entries-$(lastword $(KERNELS)) || status=$$?; \
 	    tools/step --sum && exit $$status
 
 test-kmod-all: ## the kernel module on each kernel there is, debug included, with fuzzers
@@ -67,9 +67,9 @@ test-kmod-all: ## the kernel module on each kernel there is, debug included, wit
 	    kmod-fuzz-newest kmod-fuzz-debug || status=$$?; \
 	    tools/step --sum && exit $$status
 
-lint: ## ruff, mypy, pyright, clang-format, clang-tidy, shellcheck
+lint: ## ruff, mypy, pyright, clang-format, clang-tidy, shellcheck; sparse and checkpatch for the kernel module
 	@rm -rf build/log
-	$(call set_up,$(build_packages),ready_lint)
+	$(call set_up,$(build_packages) perl,ready_lint try_guests KERNELS=)
 	@status=0; interpreters=$$(tools/interpreters $(PYTHON)); \
 	    $(MAKE) -k -j$(JOBS) INTERPRETERS="$$interpreters" lint_steps || status=$$?; \
 	    tools/step --sum && exit $$status
@@ -194,9 +194,16 @@ run_dist: $(venv)/lint.stamp
 	@$(python) -m build --quiet --no-isolation --outdir build/dist build/source
 	@ls build/dist
 
+# The trees that were asked for, if all are there.
+vm_dir := $(or $(VM_DIR),build/vm)
+have_trees = $(if $(filter-out $(wildcard $(1:%=$(vm_dir)/%/made-of)),$(1:%=$(vm_dir)/%/made-of)),,$(1))
+
 # ---- lint -------------------------------------------------------------------------------------------------------------
 
 lint_steps := ruff-check ruff-format mypy pyright clang-format clang-tidy shellcheck generated
+ifneq ($(call have_trees,checkpatch 6.1),)
+lint_steps += kmod-lint
+endif
 .PHONY: lint_steps $(lint_steps) kmod-lint kmod-dkms
 lint_steps: $(lint_steps)
 ruff-check:   ; @tools/step $@ $(python) -m ruff check $(python_files)
@@ -266,28 +273,48 @@ pytest-%:
 # ---- guests: the kernel module's C tests, the library's C tests on it, and pytest on it, for each kernel ----------------
 
 # Each kernel has one of the base loops; a guest without hardware virtualisation is ten to twenty times slower, so time
-# limits are longer there, and tests that only repeat themselves do it less often.
+# limits are longer there, and tests that only repeat themselves or generate examples do it less often.
 guest_base_6.1 := uvloop
 guest_base_6.12 := asyncio
 guest_base_newest := uvloop
-guest_pytest = ASYNCSYS_EXECUTOR=kmod ASYNCSYS_BASE=$(guest_base_$*) ASYNCSYS_TIME_SCALE=10 PYTEST_TIMEOUT=600 \
-    ASYNCSYS_STRESS=20000 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis PYTHONPYCACHEPREFIX=$(PYTHONPYCACHEPREFIX) \
+guest_pytest = ASYNCSYS_EXECUTOR=kmod ASYNCSYS_BASE=$(guest_base_$*) ASYNCSYS_TIME_SCALE=20 PYTEST_TIMEOUT=1200 \
+    ASYNCSYS_STRESS=5000 ASYNCSYS_EXAMPLES=0.1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis PYTHONPYCACHEPREFIX=$(PYTHONPYCACHEPREFIX) \
     python -m pytest -q -o cache_dir=/tmp/cache -m "not browser and not model"
+# What `make test` has time for: the files that test what an executor does, rather than what is built on it.
+quick_tests := $(patsubst %,tests/test_%.py,syscall engine executors cancellation os_cancellation ending compound)
 kmod_tests := $(patsubst kmod/tests/%.c,build/kmod-tests/%,$(filter-out %/fuzz_%,$(wildcard kmod/tests/*.c)))
 native_tests := $(patsubst native/tests/%.c,build/c/plain/tests/%,$(c_tests))
 fuzzers := build/kmod-tests/fuzz_ioctl build/kmod-tests/fuzz_slots
 
-.PHONY: ready_guests guest_steps
-ready_guests:
-	@$(if $(KERNELS),kmod/vm/vm fetch tools checkpatch $(KERNELS) || { \
-	    echo "There are no guests for the kernel module: make test tests the rest" >&2; exit 1; })
-	@$(if $(KERNELS),$(MAKE) -C kmod tests && $(MAKE) VARIANT=plain $(native_tests))
+.PHONY: ready_guests try_guests guest_steps quick_guest_steps
+# The bytecode of the tests is cached out here, where that takes seconds.
+ready_guests: $(venv)/test.stamp
+	@kmod/vm/vm fetch tools checkpatch $(KERNELS)
+	@$(MAKE) -C kmod tests && $(MAKE) VARIANT=plain $(native_tests)
+	@$(python) -m pytest --collect-only -q -o cache_dir=build/pytest_cache/collect >/dev/null
 
-guest_steps: $(KERNELS:%=kmod-pytest-%) $(KERNELS:%=kmod-c-%)
+# What there is to be had. A machine without a Debian mirror tests the rest.
+try_guests:
+	@$(if $(KERNELS),$(MAKE) ready_guests,kmod/vm/vm fetch checkpatch 6.1) || { \
+	    echo "NOT TESTED: the kernel module: no kernels or tools for guests, for the reason above"; }
+
+guest_steps: $(KERNELS:%=kmod-pytest-%) $(KERNELS:%=kmod-c-%) $(KERNELS:%=kmod-demo-%)
 	@true
+
+quick_guest_steps: $(foreach k,$(call have_trees,tools $(KERNELS)),$(if $(filter $(k),$(KERNELS)),kmod-c-$(k) kmod-quick-$(k)))
+	@$(if $(call have_trees,tools $(KERNELS)),,echo "NOT TESTED: the kernel module: there are no guests")
 
 kmod-pytest-%:
 	@tools/step $@ kmod/vm/vm run --timeout 3000 --venv $(venv) $* '$(guest_pytest)'
+
+kmod-quick-%:
+	@tools/step $@ kmod/vm/vm run --timeout 1800 --venv $(venv) $* '$(guest_pytest) $(quick_tests)'
+
+kmod-demo-%:
+	@tools/step $@ kmod/vm/vm run --venv $(venv) $* 'python -m examples.demo --executor kmod --files 200 --rounds 1'
+
+kmod-entries-%:
+	@tools/step $@ $(python) -m benchmarks.kernel_entries --check $*
 
 kmod-c-%:
 	@tools/step $@ kmod/vm/vm run --timeout 3000 $* 'tools/c-tests $(kmod_tests) && \
