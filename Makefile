@@ -294,7 +294,8 @@ ready_guests: $(venv)/test.stamp
 	@$(python) -m pytest --collect-only -q -o cache_dir=build/pytest_cache/collect >/dev/null
 
 # What there is to be had. A machine without a Debian mirror tests the rest.
-try_guests:
+# After the environment is made: the make below would make it, too, at the same time.
+try_guests: $(venv)/test.stamp
 	@$(if $(KERNELS),$(MAKE) ready_guests,kmod/vm/vm fetch checkpatch 6.1) || { \
 	    echo "NOT TESTED: the kernel module: no kernels or tools for guests, for the reason above"; }
 
