@@ -35,6 +35,8 @@ from .support import TIME_SCALE, examples
 # mistake makes one that doesn't return at all, in these tests.
 STALL = 1.0 * TIME_SCALE
 
+TESTS = Path(__file__).parent
+
 _loops: list[asyncio.AbstractEventLoop] = []
 
 
@@ -242,33 +244,45 @@ def nothing_left(process_is_warm: None) -> Iterator[None]:
 # The loop never stands still
 
 
-def _waited_for_processor(thread: int) -> float:
-    """Return for how long a thread has been ready without getting a processor, in seconds."""
-    try:
-        fields = Path(f"/proc/self/task/{thread}/schedstat").read_text().split()
-    except FileNotFoundError:  # the kernel doesn't count it
-        return 0
-    return int(fields[1]) / 1e9
-
-
 class _Heartbeat(threading.Thread):
-    """Asks the loop for a sign of life, again and again; time without a processor doesn't count."""
+    """Asks the loop for a sign of life, again and again; time without a processor doesn't count.
+
+    Nor does what the test itself does there, which is slow on a busy machine.
+    """
 
     def __init__(self) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.stopped = threading.Event()
         self.stalled: str | None = None
-        self._thread = threading.get_native_id()
-        self._ident = threading.get_ident()
+        self._watched = threading.get_ident()  # (Thread has an _ident of its own)
+        # Open all the time: to open it often is slow itself, and holds locks of the kernel.
+        try:
+            self._schedstat = os.open(
+                f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY
+            )
+        except FileNotFoundError:  # the kernel doesn't count it
+            self._schedstat = -1
+
+    def end(self) -> None:
+        self.stopped.set()
+        self.join()
+        if self._schedstat >= 0:
+            os.close(self._schedstat)
 
     def run(self) -> None:
         while not self.stopped.wait(0.1) and self.stalled is None:
             for loop in _loops:
                 self._beat(loop)
 
+    def _waited_for_processor(self) -> float:
+        """Return for how long the thread has been ready without getting one, in seconds."""
+        if self._schedstat < 0:
+            return 0
+        return int(os.pread(self._schedstat, 100, 0).split()[1]) / 1e9
+
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         answered = threading.Event()
-        start, waited = time.monotonic(), _waited_for_processor(self._thread)
+        start, waited = time.monotonic(), self._waited_for_processor()
         try:
             loop.call_soon_threadsafe(answered.set)
         except RuntimeError:
@@ -276,9 +290,11 @@ class _Heartbeat(threading.Thread):
         while not answered.wait(0.05):
             if self.stopped.is_set() or not loop.is_running():
                 return
-            delay = _waited_for_processor(self._thread) - waited
+            frame = sys._current_frames().get(self._watched)
+            if frame is not None and Path(frame.f_code.co_filename).parent == TESTS:
+                start, waited = time.monotonic(), self._waited_for_processor()
+            delay = self._waited_for_processor() - waited
             if time.monotonic() - start - delay > STALL:
-                frame = sys._current_frames().get(self._ident)
                 self.stalled = "".join(traceback.format_stack(frame)[-6:])
                 return
 
@@ -295,7 +311,6 @@ def loop_runs(request: pytest.FixtureRequest, nothing_left: None) -> Iterator[No
     heartbeat = _Heartbeat()
     heartbeat.start()
     yield
-    heartbeat.stopped.set()
-    heartbeat.join()
+    heartbeat.end()
     if heartbeat.stalled is not None:
         pytest.fail(f"the loop stood still for {STALL} s:\n{heartbeat.stalled}", pytrace=False)

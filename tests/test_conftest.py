@@ -12,6 +12,7 @@ from .support import ROOT
 TESTS = """
 import asyncio
 import os
+import threading
 import time
 
 import pytest
@@ -25,12 +26,16 @@ async def test_good():
 
 
 async def test_blocks_the_loop():
+    threading.Event().wait(1.5)  # not in the test's own code
+
+
+async def test_is_slow_itself():
     time.sleep(1.5)
 
 
 @pytest.mark.blocks_loop("it is meant to")
 async def test_may_block_the_loop():
-    time.sleep(1.5)
+    threading.Event().wait(1.5)
 
 
 def test_without_loop_may_block():
@@ -135,7 +140,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     "name",
     [
         *("test_good", "test_may_block_the_loop", "test_without_loop_may_block", "test_options"),
-        *("test_may_leave_a_call", "test_options_of_parameters[2]"),
+        *("test_may_leave_a_call", "test_is_slow_itself", "test_options_of_parameters[2]"),
         "test_options_of_parameters[4]",
     ],
 )
@@ -147,6 +152,7 @@ def test_passes(name: str, outcomes: dict[str, str]) -> None:
     ("name", "message"),
     [
         ("test_blocks_the_loop", "the loop stood still for 1.0 s"),
+        ("test_blocks_the_loop", "threading.Event().wait(1.5)"),
         ("test_leaves_a_descriptor", "the test left behind: descriptor"),
         ("test_closes_what_is_not_its_own", "was closed: /dev/null"),
         (

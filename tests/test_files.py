@@ -13,6 +13,7 @@ import resource
 import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -1206,6 +1207,7 @@ async def main():
             ticks += 1
 
     ticking = asyncio.create_task(tick())
+    await aiofiles.stderr.write("ready\\n")  # now there is something to wait for
     assert aiofiles.stdin is aiofiles.stdin
     async for line in aiofiles.stdin:
         await aiofiles.stdout.write("got " + line)
@@ -1225,17 +1227,20 @@ print("still open")
 """
     import subprocess
 
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-X", "utf8", "-c", source],
-        input="a\nb\nä\n",
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=30,
         cwd=Path(__file__).resolve().parent.parent,
         encoding="utf-8",
-    )
-    assert (done.stdout, done.stderr) == ("got a\ngot b\nbytes\nstill open\n", "error\n")
+    ) as child:
+        assert child.stderr is not None
+        assert child.stderr.readline() == "ready\n"
+        time.sleep(0.1)  # it waits
+        out, errors = child.communicate("a\nb\nä\n", timeout=30)
+    assert (out, errors) == ("got a\ngot b\nbytes\nstill open\n", "error\n")
 
 
 def test_standard_output_at_exit() -> None:
