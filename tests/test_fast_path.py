@@ -187,6 +187,7 @@ async def test_reads_of_what_is_not_cached(path: Path, fd: int) -> None:
     writable = os.open(path, os.O_RDWR)
     drop_from_cache(writable)
     if is_cached(fd):
+        os.close(writable)
         pytest.skip("NOT TESTED: uncached reads: this file system keeps all in memory (tmpfs)")
     await asyncio.sleep(0.1)  # the question has begun to read
     drop_from_cache(writable)
@@ -386,10 +387,14 @@ async def test_a_read_that_is_cancelled_as_it_gives_way_has_taken_nothing() -> N
     for _ in range(200):
         writing = asyncio.create_task(twins.write(writer, b"x"))
         await asyncio.sleep(0)
-        written = writing.done()
         writing.cancel()
-        await asyncio.wait([writing])
-        assert os.read(reader, 2) if written else bytes_in(reader) == 0
+        try:
+            written = await writing
+        except asyncio.CancelledError as error:
+            # The kernel may have been short of memory at that moment: then an exec thread wrote it.
+            written = getattr(error, "result", 0)
+        assert bytes_in(reader) == written
+        os.read(reader, written)
     os.close(reader)
     os.close(writer)
 

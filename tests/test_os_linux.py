@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import mmap
 import os
 import stat
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 import asyncsys_loop
 from asyncsys_loop import stats
 
-from .support import claimed, descriptors
+from .support import PAGE, claimed, descriptors
 
 twins = asyncsys_loop.os
 
@@ -279,6 +280,46 @@ async def test_eventfds() -> None:
     os.close(writer)
 
 
+# Direct input and output
+
+
+@pytest.mark.parametrize(
+    "fast",
+    [pytest.param(fast, marks=pytest.mark.loop(fast_path=fast)) for fast in (True, False)],
+)
+async def test_direct_reads_and_writes(fast: bool, tmp_path: Path) -> None:
+    del fast  # an option of the loop
+    path = tmp_path / "file"
+    try:
+        fd = await twins.open(path, os.O_RDWR | os.O_CREAT | os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        pytest.skip(f"NOT TESTED: O_DIRECT: the file system of {tmp_path} has none")
+    content = os.urandom(4 * PAGE)
+    with mmap.mmap(-1, 2 * PAGE) as first, mmap.mmap(-1, 2 * PAGE) as second:
+        first[:], second[:] = content[: 2 * PAGE], content[2 * PAGE :]
+        assert await twins.pwritev(fd, [first, second], 0) == 4 * PAGE
+        assert path.read_bytes() == content
+        assert await twins.pwrite(fd, second, 0) == 2 * PAGE
+        assert await twins.preadv(fd, [first], 0) == 2 * PAGE
+        assert first[:] == content[2 * PAGE :]
+        assert await twins.lseek(fd, PAGE, os.SEEK_SET) == PAGE
+        assert await twins.readinto(fd, second) == 2 * PAGE
+        assert second[:] == content[3 * PAGE :] + content[2 * PAGE : 3 * PAGE]
+        assert await twins.preadinto(fd, first, 3 * PAGE) == PAGE  # the end
+        assert first[:PAGE] == content[3 * PAGE :]
+        # Memory that isn't aligned is refused by some file systems; none hands out other bytes.
+        try:
+            count = await twins.preadinto(fd, memoryview(first)[1 : PAGE + 1], 0)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        else:
+            assert first[1 : count + 1] == content[2 * PAGE : 2 * PAGE + count]
+    await twins.close(fd)
+
+
 # Locks
 
 
@@ -512,6 +553,24 @@ async def test_read_file_leaves_open_what_it_does_not_read(tmp_path: Path, fast_
     assert stat.S_ISFIFO(status.st_mode)
     assert not os.get_blocking(opened)
     os.close(opened)
+
+
+@both_ways
+async def test_read_file_reads_what_is_not_cached(tmp_path: Path, fast_path: bool) -> None:
+    del fast_path
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    for where in (path, Path("/dev/shm", f"asyncsys-{os.getpid()}")):  # on tmpfs nobody can ask
+        where.write_bytes(b"content")
+        fd = os.open(where, os.O_RDONLY)
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(fd)
+        try:
+            _, content = await twins.read_file(where, 10)
+        finally:
+            where.unlink()
+        assert content == b"content"
 
 
 @both_ways

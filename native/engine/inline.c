@@ -302,12 +302,12 @@ bool answer_read_file(struct call *call, struct statx *status)
 		close(fd);
 		return false;
 	}
-	if (S_ISREG(status->stx_mode) && (int64_t)status->stx_size <= words[5] &&
-	    status->stx_nlink != 0 && !no_nowait &&
-	    (call->memory = read_cached(fd, status->stx_size)) != NULL) {
+	if (S_ISREG(status->stx_mode) && (int64_t)status->stx_size <= words[5]) {
+		if (status->stx_nlink != 0 && !no_nowait)
+			call->memory = read_cached(fd, status->stx_size);
 		close(fd);
 		call->ret = (int64_t)status->stx_size;
-		return true;
+		return call->memory != NULL; /* else an exec thread reads it */
 	}
 	call->ret = COMPOUND_OPENED | fd;
 	return will_block(fd, how->flags);
