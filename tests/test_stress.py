@@ -152,7 +152,7 @@ async def test_calls_with_random_cancellations(tmp_path: Path) -> None:
     assert counted["returned"] + counted["failed"] + counted["cancelled"] == CALLS
     assert counted["cancelled"] > CALLS // 100
     assert counted["failed"] > 0
-    assert counted["cancelled again"] > 0
+    assert counted["cancelled again"] > 0 or CALLS < MILLION // 10  # it's a matter of chance
     # Each call that was submitted was run, or withdrawn, once. Some were cancelled in the queue.
     assert now.submitted == now.completed + now.withdrawn
     assert CALLS - now.cancelled <= now.submitted <= CALLS
