@@ -319,7 +319,7 @@ kmod-entries-%:
 
 kmod-c-%:
 	@tools/step $@ kmod/vm/vm run --timeout 3000 $* 'tools/c-tests $(kmod_tests) && \
-	    ASYNCSYS_TIME_SCALE=20 ASYNCSYS_EXECUTOR=kmod tools/c-tests $(native_tests)'
+	    ASYNCSYS_TIME_SCALE=$(if $(filter debug,$*),200,20) ASYNCSYS_EXECUTOR=kmod tools/c-tests $(native_tests)'
 
 kmod-fuzz-%:
 	@tools/step $@ kmod/vm/vm run --timeout 3000 $* 'tools/c-tests $(fuzzers)'

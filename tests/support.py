@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import termios
@@ -100,8 +101,17 @@ async def stuck(count: int = 1) -> AsyncIterator[list[Stuck]]:
 
 
 def descriptors() -> set[str]:
-    """Return the descriptors of this process, but the one that lists them."""
-    return {fd for fd in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{fd}")}
+    """Return the descriptors of this process.
+
+    But the one that lists them, and those through which the watch (native/pool.c) sees for a moment
+    what the exec threads do.
+    """
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            if not re.fullmatch(r"/proc/\d+/task/\d+/stat", os.readlink(f"/proc/self/fd/{fd}")):
+                found.add(fd)
+    return found
 
 
 def run_python(
