@@ -339,10 +339,8 @@ def cancel_at(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, A
         await asyncio.sleep(0.01)  # the eventfd is armed
         task = asyncio.create_task(coroutine)
         await asyncio.sleep(0)  # it is submitted
-        await asyncio.sleep(0)  # the doorbell is rung
-        # Or it was seen already, where the other thread was quicker than this one.
-        while engine._calls() and not select.select([engine._event_fd], [], [], 0.1)[0]:
-            pass
+        engine._ring()  # now: in a turn of the loop it might complete, and be taken
+        assert select.select([engine._event_fd], [], [], 10)[0]
         assert not task.done()
         task.cancel()
         await cancelled(task)

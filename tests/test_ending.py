@@ -221,6 +221,9 @@ def test_call_that_cannot_be_interrupted_is_left_behind(
     while any("asyncsys-exec" in name for name in exec_threads()):
         time.sleep(0.001)
     os.close(event_fd)
+    for fd in descriptors():
+        if os.readlink(f"/proc/self/fd/{fd}") == "/dev/async_syscall":
+            os.close(int(fd))
 
 
 def exec_threads() -> list[str]:
