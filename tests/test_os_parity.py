@@ -931,6 +931,32 @@ async def test_parity(function: str, fast_path: bool, trees: Trees) -> None:
     assert not wrong, "\n".join(wrong[:20])
 
 
+@both_ways
+@blocks_loop
+async def test_strict_realpath(fast_path: bool, trees: Trees) -> None:
+    wrong = []
+    more = ["file/.", "file/..", "link/", "link/.", "loop/", "loop/x", "directory/../file/"]
+    for path in [*PATHS, *more]:
+        call = ("path.realpath", (path,), {"strict": True})
+        expected, got = await trees.both(call)
+        if sys.version_info < (3, 13):
+            expected.error, got.error = as_relative(expected.error), as_relative(got.error)
+        if expected != got:
+            wrong.append(f"{call}:\n    {expected.differs(got)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def as_relative(error: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """Return an error as of a path in the tree: see DIFFERENCES."""
+
+    def relative(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return value.replace(b"ROOT/", b"")
+        return value.replace("ROOT/", "") if isinstance(value, str) else value
+
+    return error and tuple(map(relative, error))
+
+
 @blocks_loop
 @settings(
     max_examples=examples(25),
@@ -1075,6 +1101,9 @@ DIFFERENCES = {
     "posix_fallocate()": (
         "raises OSError with EOPNOTSUPP where a file system can't do it; libc writes to every "
         "block there."
+    ),
+    "realpath() of a relative path, strict": (
+        "names what it didn't find by its absolute path, as os does from 3.13 on."
     ),
     "timerfd_create()": "makes a descriptor that isn't inheritable; Python 3.13.0 forgot it.",
     "eventfd() and its like": "take any object with __index__, where os takes an int only.",

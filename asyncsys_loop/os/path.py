@@ -104,6 +104,20 @@ if hasattr(os.path, "ALLOW_MISSING"):
     __all__ += ["ALLOW_MISSING"]
 
 
+def _refuses_slash_behind_file() -> bool:
+    try:
+        os.path.realpath("/dev/null/", strict=True)
+    except NotADirectoryError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+# Whether a strict realpath() looks if what "/" stands behind is a directory: from Python 3.14 on.
+_ONLY_DIRECTORIES = _refuses_slash_behind_file()
+
+
 async def exists(path: FileDescriptorOrPath) -> bool:
     """Tell whether there is something at a path; a dangling symbolic link isn't. os.path.exists().
 
@@ -298,7 +312,12 @@ async def realpath(filename: Any, *, strict: Any = False) -> Any:
         try:
             status = await _lstat(new)
             if not stat.S_ISLNK(status.st_mode):
-                if strict and _goes_on(rest) and not stat.S_ISDIR(status.st_mode):
+                if (
+                    strict
+                    and _ONLY_DIRECTORIES
+                    and _goes_on(rest)
+                    and not stat.S_ISDIR(status.st_mode)
+                ):
                     raise NotADirectoryError(20, os.strerror(20), new)
                 done = new
                 continue
