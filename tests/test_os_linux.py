@@ -149,8 +149,6 @@ async def test_fallocate(fd: int) -> None:
     size = os.fstat(fd).st_size
     await twins.fallocate(fd, twins.FALLOC_FL_KEEP_SIZE, 0, 2 * size)
     assert os.fstat(fd).st_size == size
-    await twins.fallocate(fd, twins.FALLOC_FL_ZERO_RANGE, 0, 4096)
-    assert os.pread(fd, 4096, 0) == bytes(4096)
     await twins.fallocate(fd, twins.FALLOC_FL_PUNCH_HOLE | twins.FALLOC_FL_KEEP_SIZE, 4096, 4096)
     assert os.pread(fd, 4096, 4096) == bytes(4096)
     assert os.pread(fd, 256, 8192) == bytes(range(256))
@@ -160,6 +158,17 @@ async def test_fallocate(fd: int) -> None:
         await twins.fallocate(fd, twins.FALLOC_FL_PUNCH_HOLE, 0, 4096)
     with refused(errno.EBADF):
         await twins.fallocate(12345, 0, 0, 1)
+
+
+async def test_fallocate_zeroes(fd: int) -> None:
+    try:
+        await twins.fallocate(fd, twins.FALLOC_FL_ZERO_RANGE, 0, 4096)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        pytest.skip("NOT TESTED: ZERO_RANGE: this file system has none (tmpfs)")
+    assert os.pread(fd, 4096, 0) == bytes(4096)
+    assert os.pread(fd, 256, 8192) == bytes(range(256))
 
 
 async def test_fallocate_moves_what_follows(fd: int) -> None:
