@@ -20,7 +20,8 @@
  *   completed   a stack of slot numbers, linked through next[]. Exec threads push, the owner takes
  *               all of it with one exchange. Only the push onto an empty stack writes the
  *               eventfd, so a burst of completions costs one write; and where the owner has left
- *               word that it will come back on its own (COMPLETED_POLLED), none at all.
+ *               word that it will come back on its own (COMPLETED_POLLED), none at all. (The module
+ *               writes it at the end of a long burst, or after 250 microseconds.)
  *
  * A slot number stands in pending[] at most once, so a ring of as many entries as slots never
  * overflows. (END may come on top, when there are no requests any more: see end() in table.c.) A
