@@ -278,7 +278,7 @@ guest_base_6.1 := uvloop
 guest_base_6.12 := asyncio
 guest_base_newest := uvloop
 guest_pytest = ASYNCSYS_EXECUTOR=kmod ASYNCSYS_BASE=$(guest_base_$*) ASYNCSYS_TIME_SCALE=20 PYTEST_TIMEOUT=1200 \
-    ASYNCSYS_STRESS=5000 ASYNCSYS_EXAMPLES=0.1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis PYTHONPYCACHEPREFIX=$(PYTHONPYCACHEPREFIX) \
+    ASYNCSYS_STRESS=20000 ASYNCSYS_EXAMPLES=0.1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis PYTHONPYCACHEPREFIX=$(PYTHONPYCACHEPREFIX) \
     python -m pytest -q -o cache_dir=/tmp/cache -m "not browser and not model"
 # What `make test` has time for: the files that test what an executor does, rather than what is built on it.
 quick_tests := $(patsubst %,tests/test_%.py,syscall engine executors cancellation os_cancellation ending compound)
@@ -322,7 +322,7 @@ kmod-c-%:
 	    ASYNCSYS_TIME_SCALE=$(if $(filter debug,$*),200,20) ASYNCSYS_EXECUTOR=kmod tools/c-tests $(native_tests)'
 
 kmod-fuzz-%:
-	@tools/step $@ kmod/vm/vm run --timeout 3000 $* 'tools/c-tests $(fuzzers)'
+	@tools/step $@ kmod/vm/vm run --timeout 3000 $* 'C_TEST_SECONDS=1400 tools/c-tests $(fuzzers)'
 
 # ---- what a user installs: the sdist, in an empty environment ----------------------------------------------------------
 

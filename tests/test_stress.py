@@ -156,7 +156,7 @@ async def test_calls_with_random_cancellations(tmp_path: Path) -> None:
     # Each call that was submitted was run, or withdrawn, once. Some were cancelled in the queue.
     assert now.submitted == now.completed + now.withdrawn
     assert CALLS - now.cancelled <= now.submitted <= CALLS
-    assert now.withdrawn > 0
+    assert now.withdrawn > 0 or CALLS < MILLION // 10
     # Each write that returned has been made, once; and no other, but of cancelled callers.
     events = int.from_bytes(os.read(stress.event, 8), "little")
     assert counted["events"] <= events <= counted["events"] + counted["cancelled"]
