@@ -164,7 +164,12 @@ async def test_bytes_and_str_mixed_are_what_they_are_there(twins: Twins) -> None
 async def test_attributes_are_copied(tmp_path: Path) -> None:
     file, copies = tmp_path / "file", [tmp_path / "theirs", tmp_path / "ours"]
     file.write_bytes(b"x")
-    os.setxattr(file, "user.one", b"1")
+    try:
+        os.setxattr(file, "user.one", b"1")
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        pytest.skip("NOT TESTED: attributes: this file system has none (tmpfs before Linux 6.6)")
     os.setxattr(file, "user.empty", b"")
     os.utime(file, ns=(PAST * 10**9 + 1, PAST * 10**9 + 123456789))
     file.chmod(0o4755)
@@ -629,8 +634,10 @@ async def test_files_of_proc(tmp_path: Path) -> None:
 
 
 async def test_to_another_file_system(tmp_path: Path) -> None:
-    other = Path("/dev/shm")
-    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+    for other in (Path("/dev/shm"), Path("/var/tmp")):
+        if other.is_dir() and other.stat().st_dev != tmp_path.stat().st_dev:
+            break
+    else:
         pytest.skip("no second file system: copies and moves between two are not tested")
     sparse_file(tmp_path / "file")
     place = other / f"asyncsys-test-{os.getpid()}"
