@@ -56,6 +56,7 @@ from dataclasses import dataclass
 from errno import EAGAIN, EBUSY, EINVAL, ENOENT, ENXIO
 from typing import TYPE_CHECKING, Any, Final
 
+from ._convert import address, open_how, readable
 from ._native import EngineBase, ffi, lib
 from ._readiness import CALL, Readiness
 from ._syscalls import resolve
@@ -89,6 +90,7 @@ RAREST_FIFO_LOOK: Final = 0.05
 _abandoned: list[Any] = []
 
 _OPENAT: Final = resolve("openat").number
+_OPENAT2: Final = resolve("openat2").number
 _ring = lib.async_syscall_ring
 _interrupt = lib.async_syscall_interrupt
 
@@ -142,6 +144,24 @@ def close_descriptor(result: int, _kept: object) -> None:
     """Undo a call that returned a descriptor."""
     if result >= 0:
         os.close(result)
+
+
+def _opening_if_read(call: Call[Any]) -> tuple[tuple[int, ...], object] | None:
+    """Return the words that open a FIFO for writing if it has a reader, and what they point at.
+
+    None if it is to be read.
+    """
+    directory, path, how, *others = call.words
+    if call.number == _OPENAT:
+        if how & os.O_ACCMODE == os.O_WRONLY:
+            return (directory, path, how | os.O_NONBLOCK, *others), call
+    elif call.number == _OPENAT2:
+        packed = ffi.buffer(ffi.cast("char *", how), open_how.size)
+        flags, mode, resolution = open_how.unpack(packed)
+        if flags & os.O_ACCMODE == os.O_WRONLY:
+            memory = readable(open_how.pack(flags | os.O_NONBLOCK, mode, resolution))
+            return (directory, path, address(memory), *others), (call, memory)
+    return None
 
 
 def _release(keep: list[Any]) -> None:
@@ -350,8 +370,9 @@ class Engine(EngineBase):
 
     async def _in_place(self, call: Call[Any]) -> Any:
         """Await the opening of a FIFO."""
-        if call.number == _OPENAT and call.words[2] & os.O_ACCMODE == os.O_WRONLY:
-            return await self._write_to_fifo(call)
+        attempt = _opening_if_read(call)
+        if attempt is not None:
+            return await self._write_to_fifo(call, *attempt)
         try:
             await self.places.acquire()
         except BaseException as error:
@@ -362,16 +383,14 @@ class Engine(EngineBase):
         finally:
             self.places.release()
 
-    async def _write_to_fifo(self, call: Call[Any]) -> Any:
+    async def _write_to_fifo(self, call: Call[Any], words: tuple[int, ...], keep: object) -> Any:
         """Open a FIFO when it has a reader. Those may have all the places, and wait for this.
 
         Nothing tells when it has one; but the kernel opens it without blocking only then.
         """
         pause = FIRST_LOOK
-        directory, path, flags, *others = call.words
-        words = (directory, path, flags | os.O_NONBLOCK, *others)
         try:
-            while (result := await self.call(call.number, words, call, close_descriptor)) == -ENXIO:
+            while (result := await self.call(call.number, words, keep, close_descriptor)) == -ENXIO:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RAREST_FIFO_LOOK)
         except GeneratorExit:

@@ -155,13 +155,14 @@ async def test_locks_are_had_in_the_end(fast: bool, tmp_path: Path) -> None:
 
 
 @few_threads
-async def test_both_ends_of_many_fifos(fast: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("opening", [twins.open, twins.openat2])
+async def test_both_ends_of_many_fifos(fast: bool, tmp_path: Path, opening: Any) -> None:
     del fast  # an option of the loop
     paths = [tmp_path / str(number) for number in range(COUNT)]
     for path in paths:
         os.mkfifo(path)
-    writers = [asyncio.create_task(twins.open(path, os.O_WRONLY)) for path in paths]
-    readers = [asyncio.create_task(twins.open(path, os.O_RDONLY)) for path in paths]
+    writers = [asyncio.create_task(opening(path, os.O_WRONLY)) for path in paths]
+    readers = [asyncio.create_task(opening(path, os.O_RDONLY)) for path in paths]
     for writer, reader in zip(writers, readers, strict=True):
         ends = await asyncio.gather(reader, writer)
         assert os.get_blocking(ends[1])
