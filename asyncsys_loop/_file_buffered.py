@@ -18,6 +18,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, Final
 
 from ._file_raw import (
+    LARGE,
     NO,
     Answer,
     AsyncFile,
@@ -408,13 +409,13 @@ class Buffered(AsyncFile[bytes]):
             if size is not None and size < -1 and self._reads:
                 raise ValueError("read length must be non-negative or -1")
             if (
-                raw._size > 0
+                0 < raw._size < LARGE
                 and raw._fd >= 0
                 and raw._position == 0 == self._filled
                 and not (raw._busy or raw._pending)
                 and self._reads
             ):
-                # All of a regular file that was just opened: what programs do most, in one frame.
+                # All of a small file that was just opened: what programs do most, in one frame.
                 size, raw._size = raw._size, -1
                 raw._busy = True
                 try:

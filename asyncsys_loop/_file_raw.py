@@ -59,6 +59,9 @@ status_fields: Final = struct.Struct("=4xI20xH10xQ").unpack_from  # blocks' size
 
 # A read of unknown length asks for this many bytes first.
 _CHUNK: Final = 65536
+# Who asks for a byte more than there is learns at once that it is the end; but what is read short
+# is copied, in the loop's thread. From this length on, another read is cheaper.
+LARGE: Final = 262144
 
 
 class Answer(int):
@@ -478,7 +481,7 @@ class FileIO(Turn, AsyncFile[bytes]):
     async def _fetch_rest(self, parts: list[bytes]) -> None:
         """Read all that follows."""
         expected = await self._expected()
-        size = _CHUNK if expected < 0 else expected + 1
+        size = _CHUNK if expected < 0 else expected + (expected < LARGE)
         while data := await self._fetch(size):
             parts.append(data)
             if len(data) == expected and len(data) < size:

@@ -474,8 +474,10 @@ class Path(pathlib.PurePosixPath):
             return content
         fd = content  # it is longer, or nobody knows how long
         try:
-            # Most files end in the first read. Only a read of nothing tells the end for sure.
-            data = await aos.read(fd, _READ_FIRST)
+            # Most files end in the first read. Only a read of nothing tells the end for sure. (What
+            # is read short, or in pieces, is copied in the loop's thread: so all at once.)
+            size = (await aos.fstat(fd)).st_size
+            data = await aos.read(fd, max(size, _READ_FIRST))
             if not data:
                 return data
             if len(data) < _READ_FIRST:
@@ -488,7 +490,7 @@ class Path(pathlib.PurePosixPath):
             length = sum(map(len, pieces))
             while True:
                 left = (await aos.fstat(fd)).st_size - length
-                more = await aos.read(fd, max(left + 1, _READ_FIRST))
+                more = await aos.read(fd, max(left, _READ_FIRST))
                 if not more:
                     return b"".join(pieces)
                 pieces.append(more)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import asyncsys_loop
-from asyncsys_loop import stats
+from asyncsys_loop import _file_raw, stats
+from asyncsys_loop.os import _descriptors, _transfer
 
 from .support import PAGE, claimed, descriptors
 
@@ -534,6 +535,104 @@ async def test_read_file_is_one_call(tmp_path: Path, fast_path: bool, size: int)
     assert descriptors() == open_before
     calls = (after.inline - before.inline, after.submitted - before.submitted)
     assert calls in ({(1, 0), (0, 1)} if fast_path else {(0, 1)})
+
+
+@both_ways
+@pytest.mark.parametrize("size", [262_143, 262_144, 262_145, 999_999, 1_000_000, 1_000_001])
+async def test_read_file_of_longer_ones(tmp_path: Path, fast_path: bool, size: int) -> None:
+    del fast_path
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(size))
+    before = descriptors()
+    status, content = await twins.read_file(path, 1_000_000)
+    if size > 1_000_000:
+        assert isinstance(content, int)
+        assert os.lseek(content, 0, os.SEEK_CUR) == 0
+        os.close(content)
+    else:
+        assert content == path.read_bytes()
+    assert status == os.stat(path)
+    assert descriptors() == before
+
+
+@both_ways
+async def test_read_file_that_grows_or_fails_meanwhile(
+    tmp_path: Path, fast_path: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del fast_path
+    path = tmp_path / "file"
+    path.write_bytes(bytes(500_000))
+    pread, more = _descriptors._pread, b"more"
+
+    async def grown(fd: int, size: int, offset: int) -> bytes:
+        data = await pread(fd, size, offset)
+        if not offset:
+            with path.open("ab") as file:
+                file.write(more)
+        return data
+
+    monkeypatch.setattr(_descriptors, "_pread", grown)
+    before = descriptors()
+    _, content = await twins.read_file(path, 500_100)
+    assert content == bytes(500_000) + more
+    more = bytes(100)
+    _, content = await twins.read_file(path, 500_100)
+    assert isinstance(content, int)  # it is too long by now
+    os.close(content)
+
+    async def failed(fd: int, size: int, offset: int) -> bytes:
+        raise OSError(errno.EIO, "what the disk says")
+
+    monkeypatch.setattr(_descriptors, "_pread", failed)
+    with refused(errno.EIO) as caught:
+        await twins.read_file(path, 10**6)
+    assert caught.value.filename == str(path)
+
+    async def endless(fd: int, size: int, offset: int) -> bytes:
+        await asyncio.sleep(10**6)
+        return b""
+
+    monkeypatch.setattr(_descriptors, "_pread", endless)
+    task = asyncio.create_task(twins.read_file(path, 10**6))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert descriptors() == before
+
+
+@both_ways
+async def test_what_is_long_is_not_copied_in_the_loop(
+    tmp_path: Path, fast_path: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes that are read short are copied: so long files are read to the byte."""
+    del fast_path
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1_000_000))
+    status, content = await twins.read_file(path, 10**9)
+    assert content == bytes(status.st_size)
+    asked: list[int] = []
+    for module, name in (
+        (_descriptors, "_pread"),
+        (_file_raw, "read_once"),
+        (_transfer, "_read"),
+    ):
+        original = getattr(module, name)
+
+        async def read(fd: int, size: int, *offset: int, original: Any = original) -> Any:
+            data = await original(fd, size, *offset)
+            if len(data) not in {0, size}:
+                asked.append(size)
+            return data
+
+        monkeypatch.setattr(module, name, read)
+    await twins.read_file(path, 10**9)
+    async with asyncsys_loop.open(path, "rb") as file:
+        assert len(await file.read()) == 1_000_000
+    async with asyncsys_loop.open(path, "rb", buffering=0) as raw:
+        assert len(await raw.read()) == 1_000_000
+    assert len(await asyncsys_loop.Path(path).read_bytes()) == 1_000_000
+    assert not asked
 
 
 @both_ways

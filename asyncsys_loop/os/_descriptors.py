@@ -10,6 +10,7 @@ from errno import EINVAL
 from fcntl import F_DUPFD_CLOEXEC, F_GETFD
 from functools import lru_cache
 from operator import index
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
 from asyncsys_loop import _convert as convert
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _UNSIGNED_INT: Final = 0xFFFFFFFF
 _TFD_CLOEXEC: Final = os.O_CLOEXEC
+# What read_file() reads in one trip. What is cached is copied in the loop's thread, up to this.
+_READ_AT_ONCE: Final = 262144
 
 _itimerspec = struct.Struct("=4q")  # interval, then value: seconds and nanoseconds
 
@@ -30,6 +33,7 @@ _openat2 = operation("openat2", f"dir_fd path memory {convert.open_how.size}", r
 _read_file = operation(
     "read_file", f"dir_fd path memory {convert.open_how.size} limit", result=FILE
 )
+_pread = operation("pread64", "fd length off_t", result=bytes)
 _close = operation("close", "fd")
 _close_range = operation("close_range", "int int 0")
 _dup = operation("fcntl", f"fd {F_DUPFD_CLOEXEC} 0", result=int)
@@ -99,7 +103,8 @@ async def read_file(
 
     Args:
         path: what to open.
-        limit: how many bytes to read at most. As much memory is made if the file isn't cached.
+        limit: how many bytes to read at most. If the file isn't cached, as much memory is made, or
+            256 KiB at most: what is longer is read by more calls.
         flags, resolve, dir_fd: as for openat2(). Without `resolve` this needs no openat2(2).
 
     Returns:
@@ -113,7 +118,41 @@ async def read_file(
     flags, how = _how(flags, 0, resolve)
     path = convert.fspath(path, "read_file")
     sys.audit("open", path, None, flags)
-    return await _read_file(dir_fd, path, how, limit)
+    limit = convert.ssize_t(limit)
+    status, content = await _read_file(dir_fd, path, how, min(limit, _READ_AT_ONCE))
+    if (
+        limit <= _READ_AT_ONCE
+        or isinstance(content, bytes)
+        or status.st_size > limit
+        or not S_ISREG(status.st_mode)
+    ):
+        return status, content
+    try:
+        longer = await _read_opened(content, status.st_size, limit)
+    except OSError as error:
+        await _close(content)
+        raise convert.os_error(-(error.errno or 0), path) from None
+    except BaseException as error:
+        error.__dict__.pop("result", None)  # of a read: it wasn't asked for
+        await _close(content)
+        raise
+    if longer is None:
+        return status, content
+    await _close(content)
+    return status, longer
+
+
+async def _read_opened(fd: int, size: int, limit: int) -> bytes | None:
+    """Read a file by offset, whatever is written to it meanwhile; None if it is too long."""
+    parts: list[bytes] = []
+    total = 0
+    # Not a byte more than there is: what is read short is copied, in the loop's thread.
+    while data := await _pread(fd, size - total if size > total else 65536, total):
+        parts.append(data)
+        total += len(data)
+        if total > limit:
+            return None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 @lru_cache(64, typed=True)
