@@ -20,7 +20,7 @@ import pathlib
 import re
 import stat
 import sys
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeGuard, overload
 
 from . import os as aos
 from . import shutil
@@ -65,6 +65,17 @@ _AT_ONCE: Final = 16
 _ANOTHER_TYPE: Final = -1  # neither a directory nor a regular file nor a symbolic link
 
 _MAGIC: Final = re.compile(r"[*?\[]")
+
+
+def _is_written_so(path: StrPath) -> TypeGuard[str]:
+    """Tell whether pathlib would write a path just so, as most are: it takes its time for that."""
+    return (
+        type(path) is str
+        and path[:1] not in {"", "."}
+        and path[-1] != "/"
+        and "//" not in path
+        and "/." not in path
+    )
 
 
 class PathInfo:
@@ -139,19 +150,32 @@ class Path(pathlib.PurePosixPath):
     _info: PathInfo
     _text: str  # what os.fspath() gives
 
-    def __init__(self, *pathsegments: StrPath) -> None:
-        if sys.version_info >= (3, 12):
+    if sys.version_info >= (3, 12):
+
+        def __init__(self, *pathsegments: StrPath) -> None:
             super().__init__(*pathsegments)
-        # Most paths are given as pathlib would write them, which needs microseconds for it.
-        if (
-            len(pathsegments) == 1
-            and type(text := pathsegments[0]) is str
-            and text[:1] not in {"", "."}
-            and text[-1] != "/"
-            and "//" not in text
-            and "/." not in text
-        ):
-            self._text = text
+            if len(pathsegments) == 1 and _is_written_so(text := pathsegments[0]):
+                self._text = text
+
+    else:  # parses it when it must, as later ones do: that takes longer than an open()
+        _str: str
+
+        def __new__(cls, *pathsegments: StrPath) -> Self:
+            if len(pathsegments) != 1 or not _is_written_so(text := pathsegments[0]):
+                return super().__new__(cls, *pathsegments)
+            self = object.__new__(cls)
+            self._text = self._str = text
+            return self
+
+        if not TYPE_CHECKING:  # which would believe that there is every attribute
+
+            def __getattr__(self, name: str) -> Any:
+                if name not in {"_drv", "_root", "_parts"}:  # pathlib's own, in its slots
+                    raise AttributeError(
+                        f"{type(self).__name__!r} object has no attribute {name!r}"
+                    )
+                self._drv, self._root, self._parts = self._parse_args((self._text,))
+                return getattr(self, name)
 
     def __fspath__(self) -> str:
         try:

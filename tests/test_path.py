@@ -704,3 +704,20 @@ def test_fspath_is_what_pathlib_writes(text: str) -> None:
     assert os.fspath(path) == str(path) == os.fspath(pathlib.PurePosixPath(text))
     assert os.fspath(path / "b") == str(pathlib.PurePosixPath(text) / "b")
     assert os.fspath(pickle.loads(pickle.dumps(path))) == str(path)
+
+
+def test_path_is_parsed_when_it_must_be() -> None:
+    plain = pathlib.PurePosixPath("/a/b.c")
+    for ask in (
+        lambda path: path.parts,
+        lambda path: (path.root, path.drive, path.anchor),
+        lambda path: (path.parent, path.name, path.suffix, path.stem),
+        lambda path: (hash(path), path == plain, plain == path, path < plain, plain <= path),
+        lambda path: (path / "d", path.joinpath("e"), path.with_name("f"), path.relative_to("/a")),
+        lambda path: (copy.copy(path), copy.deepcopy(path), pickle.loads(pickle.dumps(path))),
+        lambda path: (str(path), bytes(path), path.as_uri(), path.as_posix()),
+        lambda path: list(path.parents),
+    ):
+        assert ask(asyncsys_loop.Path("/a/b.c")) == ask(plain)
+    with pytest.raises(AttributeError, match="'Path' object has no attribute 'missing'"):
+        asyncsys_loop.Path("a").missing  # type: ignore[attr-defined]  # noqa: B018
