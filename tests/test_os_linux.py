@@ -522,7 +522,7 @@ both_ways = pytest.mark.parametrize(
 
 
 def known(status: os.stat_result) -> tuple[int, ...]:
-    """What reading a file, and writing it to the disk, leave as it is: not st_atime or st_blocks."""
+    """What reading a file and writing it to the disk leave alone: not st_atime or st_blocks."""
     names = ("mode", "ino", "dev", "nlink", "uid", "gid", "size", "mtime", "mtime_ns", "ctime_ns")
     return tuple(getattr(status, f"st_{name}") for name in names)
 
