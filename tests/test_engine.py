@@ -72,8 +72,10 @@ async def test_no_doorbell_while_a_thread_is_awake() -> None:
         # It is stuck, but nobody has noticed yet: what comes next rings no doorbell. The watch
         # finds it waiting, and sees to a thread for it.
         assert stats().doorbells == 1
+        # (On a busy machine the watch may be quicker, and its thread sleeps by now.)
+        noticed = stats().reinforcements
         await syscall("getppid")
-        assert stats().doorbells == 1
+        assert stats().doorbells == 1 or noticed
         assert stats().reinforcements >= 1
         blocker.let_go()
 
