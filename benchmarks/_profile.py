@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ._run import ROOT, Failed
+from ._run import Failed, ask, request
 from ._tables import Table
 from .cases import MICROSECONDS
 
@@ -38,29 +36,21 @@ def profile(
     case: Case, participant: str, parameter: int, base: str, data: Data, directory: Path
 ) -> Table:
     """Run a case under perf, and return who had the processor. Raises Failed, OSError."""
-    request = {
-        "module": case.run.__module__,
-        "case": case.name,
-        "participant": participant,
-        "base": base,
-        "parameter": parameter,
-        "directory": str(data.directory),
-        "tree_files": data.tree_files,
-        "blocks": data.blocks,
-        "divisor": 1,
-    }
-    first = _ask([], request)
+    asked = request(case, participant, base, parameter, data, 1)
+    first = ask(asked)
+    if "unavailable" in first:
+        raise Failed(first["unavailable"])
     figures = first["figures"]
     took = figures[MICROSECONDS.name] * figures["operations"] / 1e6
-    request["divisor"] = min(took / _SECONDS, 1)
+    asked["divisor"] = min(took / _SECONDS, 1)
     samples, fifos = directory / "perf.data", [directory / "control", directory / "answer"]
     for fifo in fifos:
         fifo.unlink(missing_ok=True)
         os.mkfifo(fifo)
-    request["perf"] = [str(fifo) for fifo in fifos]
+    asked["perf"] = [str(fifo) for fifo in fifos]
     event = ["-e", "cpu-clock", "-F", str(_FREQUENCY)]
     waits = ["--delay", "-1", "--control", f"fifo:{fifos[0]},{fifos[1]}"]
-    answer = _ask(["perf", "record", "--quiet", *event, *waits, "-o", str(samples), "--"], request)
+    answer = ask(asked, "perf", "record", "--quiet", *event, *waits, "-o", str(samples), "--")
     report = subprocess.run(
         ["perf", "report", "-i", samples, "--stdio", "-F", "overhead,dso,symbol", "-t", ";"],
         capture_output=True,
@@ -77,17 +67,6 @@ def profile(
     title = f"{case.title}: {participant} at {parameter:,} ({base})"
     notes = f"{processor:.2f} µs of processor time, on all threads, for each operation"
     return Table(title, ["who", "share", "µs"], rows, notes)
-
-
-def _ask(prefix: list[str], request: dict[str, Any]) -> dict[str, Any]:
-    command = [*prefix, sys.executable, "-m", "benchmarks._worker", json.dumps(request)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        raise Failed(done.stderr.strip())
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    if "unavailable" in answer:
-        raise Failed(answer["unavailable"])
-    return answer
 
 
 def _shares(report: str) -> dict[str, float]:

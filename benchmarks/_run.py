@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .cases import Case
 
-__all__ = ["Failed", "Selection", "run"]
+__all__ = ["Failed", "Selection", "ask", "request", "run"]
 
 TREE_FILES = 100_000
 QUICK_TREE_FILES = 2_000
@@ -119,21 +119,12 @@ def run(selection: Selection, directory: Path, console: Console) -> Results:
 
 
 def _turn(results: Results, selection: Selection, data: Data, row: Row, case: Case) -> None:
-    request = {
-        "module": case.run.__module__,
-        "case": case.name,
-        "participant": row.participant,
-        "base": row.base,
-        "parameter": row.parameter,
-        "directory": str(data.directory),
-        "tree_files": data.tree_files,
-        "blocks": data.blocks,
-        "divisor": QUICK_DIVISOR if selection.quick else 1,
-    }
+    divisor = QUICK_DIVISOR if selection.quick else 1
+    asked = request(case, row.participant, row.base, row.parameter, data, divisor)
     attempts = 0
     while True:
         before, start = _processor(), time.monotonic()
-        answer = _ask(request)
+        answer = ask(asked)
         row.others, row.seconds = _others(before, _processor()), time.monotonic() - start
         attempts += 1
         if row.others <= QUIET or attempts == _ATTEMPTS:
@@ -145,9 +136,27 @@ def _turn(results: Results, selection: Selection, data: Data, row: Row, case: Ca
     results.rows.append(row)
 
 
-def _ask(request: dict[str, Any]) -> dict[str, Any]:
-    what = f"{request['case']} {request['parameter']}, {request['participant']} {request['base']}"
-    command = [sys.executable, "-m", "benchmarks._worker", json.dumps(request)]
+def request(
+    case: Case, participant: str, base: str, parameter: int, data: Data, divisor: float
+) -> dict[str, Any]:
+    """Return what a worker is asked for; the work is divided by `divisor`."""
+    return {
+        "module": case.run.__module__,
+        "case": case.name,
+        "participant": participant,
+        "base": base,
+        "parameter": parameter,
+        "directory": str(data.directory),
+        "tree_files": data.tree_files,
+        "blocks": data.blocks,
+        "divisor": divisor,
+    }
+
+
+def ask(asked: dict[str, Any], *prefix: str) -> dict[str, Any]:
+    """Return a worker's answer; `prefix` is a command that runs it. Raises Failed."""
+    what = f"{asked['case']} {asked['parameter']}, {asked['participant']} {asked['base']}"
+    command = [*prefix, sys.executable, "-m", "benchmarks._worker", json.dumps(asked)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, cwd=ROOT

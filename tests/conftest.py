@@ -314,3 +314,11 @@ def loop_runs(request: pytest.FixtureRequest, nothing_left: None) -> Iterator[No
     heartbeat.end()
     if heartbeat.stalled is not None:
         pytest.fail(f"the loop stood still for {STALL} s:\n{heartbeat.stalled}", pytrace=False)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)

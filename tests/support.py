@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import asyncsys_loop
 
 # Slow machines (a guest without hardware virtualisation) get more time: all limits are scaled.
@@ -183,3 +185,13 @@ async def cancelled_at(
         return None, await task
     except asyncio.CancelledError as error:
         return error, None
+
+
+# Answered in place, or through the table.
+both_ways = pytest.mark.parametrize(
+    "fast_path",
+    [
+        pytest.param(True, id="fast path"),
+        pytest.param(False, id="table", marks=pytest.mark.loop(fast_path=False)),
+    ],
+)

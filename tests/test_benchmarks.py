@@ -48,17 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 
 def ask(data: Data, case: Case, participant: str) -> subprocess.CompletedProcess[str]:
-    request = {
-        "module": case.run.__module__,
-        "case": case.name,
-        "participant": participant,
-        "base": "asyncio",
-        "parameter": case.parameters[-1],
-        "directory": str(data.directory),
-        "tree_files": TREE_FILES,
-        "blocks": BLOCKS,
-        "divisor": DIVISOR,
-    }
+    request = _run.request(case, participant, "asyncio", case.parameters[-1], data, DIVISOR)
     command = [sys.executable, "-m", "benchmarks._worker", json.dumps(request)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -232,7 +222,7 @@ def test_disturbed_turn_is_taken_again(
         asked.append(request)
         return {"figures": {"µs": len(asked)}, "backend": {}}
 
-    monkeypatch.setattr(_run, "_ask", ask)
+    monkeypatch.setattr(_run, "ask", ask)
     monkeypatch.setattr(_run, "_others", lambda *_: next(answers))
     selection = _run.Selection([CASES["pread"]], frozenset(), frozenset(), 1, False, True)
     results = Results(machine={}, settings={})

@@ -14,7 +14,7 @@ import pytest
 
 import asyncsys_loop
 
-from .support import descriptors
+from .support import both_ways, descriptors
 
 twins = asyncsys_loop.os
 
@@ -73,13 +73,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize(
-    "fast_path",
-    [
-        pytest.param(True, id="fast path"),
-        pytest.param(False, id="table", marks=pytest.mark.loop(fast_path=False)),
-    ],
-)
+@both_ways
 async def test_nothing_is_left_at_any_moment(call: str, fast_path: bool, tmp_path: Path) -> None:
     for name in ("file", "another"):
         (tmp_path / name).touch()

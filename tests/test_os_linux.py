@@ -17,7 +17,7 @@ import asyncsys_loop
 from asyncsys_loop import _file_raw, stats
 from asyncsys_loop.os import _descriptors, _transfer
 
-from .support import PAGE, claimed, descriptors
+from .support import PAGE, both_ways, claimed, descriptors
 
 twins = asyncsys_loop.os
 
@@ -510,15 +510,6 @@ async def test_chmod_of_a_link_on_older_kernels(
 
 
 # read_file
-
-
-both_ways = pytest.mark.parametrize(
-    "fast_path",
-    [
-        pytest.param(True, id="fast path"),
-        pytest.param(False, id="table", marks=pytest.mark.loop(fast_path=False)),
-    ],
-)
 
 
 def known(status: os.stat_result) -> tuple[int, ...]:

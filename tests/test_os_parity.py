@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 
 import asyncsys_loop
 
-from .support import examples
+from .support import both_ways, examples
 
 twins = asyncsys_loop.os
 
@@ -906,15 +906,6 @@ def here(function: str) -> bool:
 @pytest.fixture
 def trees(tmp_path: Path) -> Trees:
     return Trees(tmp_path)
-
-
-both_ways = pytest.mark.parametrize(
-    "fast_path",
-    [
-        pytest.param(True, id="fast path"),
-        pytest.param(False, id="table", marks=pytest.mark.loop(fast_path=False)),
-    ],
-)
 
 
 # A tree takes as long as the disk takes.

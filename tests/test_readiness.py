@@ -11,7 +11,7 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,6 @@ fast_or_not = pytest.mark.parametrize(
     "fast",
     [pytest.param(fast, marks=pytest.mark.loop(fast_path=fast)) for fast in (True, False)],
 )
-
-
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        os.close(end)
 
 
 @asynccontextmanager
@@ -363,16 +355,22 @@ async def test_number_of_a_closed_descriptor_is_used_again() -> None:
             os.close(end)
 
 
-async def test_duplicate_keeps_a_closed_descriptor_watched(pipe: tuple[int, int]) -> None:
+async def closed_while_watched(pipe: tuple[int, int]) -> int:
+    """Return the number of a duplicate that was closed, and that the epoll still sees."""
     reader = os.dup(pipe[0])
     async with waiting(twins.read(reader, 10)) as (task,):
         os.close(reader)
         task.cancel()
         await asyncio.wait([task])
-        os.write(pipe[1], b"x")  # the epoll still sees it
-        for _ in range(3):
-            await asyncio.sleep(0.001)
-        assert await twins.read(pipe[0], 10) == b"x"
+    os.write(pipe[1], b"x")
+    return reader
+
+
+async def test_duplicate_keeps_a_closed_descriptor_watched(pipe: tuple[int, int]) -> None:
+    await closed_while_watched(pipe)
+    for _ in range(3):
+        await asyncio.sleep(0.001)
+    assert await twins.read(pipe[0], 10) == b"x"
 
 
 class _Counting:
@@ -393,27 +391,22 @@ class _Counting:
 async def test_duplicate_of_a_closed_descriptor_wakes_nobody(pipe: tuple[int, int]) -> None:
     readiness = running_engine().readiness
     epoll = readiness._epoll = _Counting(readiness._epoll)
-    reader = os.dup(pipe[0])
-    async with waiting(twins.read(reader, 10)) as (task,):
-        os.close(reader)
-        task.cancel()
-        await asyncio.wait([task])
-        os.write(pipe[1], b"x")  # the epoll still sees it
-        await asyncio.sleep(0.02)
-        assert epoll.polls <= 2
-        # A new file with that number, which isn't ready. The other is, again and again.
-        ends = os.pipe()
-        assert reader in ends
-        async with waiting(twins.read(ends[0], 10)) as (other,):
-            polls = epoll.polls
-            for _ in range(20):
-                os.write(pipe[1], b"x")
-                await asyncio.sleep(0.001)
-            assert epoll.polls <= polls + 2
-            os.write(ends[1], b"new")
-            assert await other == b"new"
-        for end in ends:
-            os.close(end)
+    reader = await closed_while_watched(pipe)
+    await asyncio.sleep(0.02)
+    assert epoll.polls <= 2
+    # A new file with that number, which isn't ready. The other is, again and again.
+    ends = os.pipe()
+    assert reader in ends
+    async with waiting(twins.read(ends[0], 10)) as (other,):
+        polls = epoll.polls
+        for _ in range(20):
+            os.write(pipe[1], b"x")
+            await asyncio.sleep(0.001)
+        assert epoll.polls <= polls + 2
+        os.write(ends[1], b"new")
+        assert await other == b"new"
+    for end in ends:
+        os.close(end)
 
 
 async def test_stray_events_are_not_for_a_new_file() -> None:

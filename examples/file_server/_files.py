@@ -14,7 +14,7 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -91,33 +91,27 @@ class TableFiles:
         root, self._root = self._root, -1
         await self.close(root)
 
-    async def _openat2(self, path: bytes, flags: int) -> int:
+    async def _beneath(
+        self, call: Callable[..., Awaitable[_T]], path: bytes, *arguments: int
+    ) -> _T:
         attempts = _ATTEMPTS
         while True:
             try:
-                return await asyncsys_loop.os.openat2(
-                    path, flags, resolve=self._resolve, dir_fd=self._root
-                )
+                return await call(path, *arguments, self._resolve, dir_fd=self._root)
             except BlockingIOError:
                 attempts -= 1
                 if not attempts:
                     raise
 
+    async def _openat2(self, path: bytes, flags: int) -> int:
+        return await self._beneath(asyncsys_loop.os.openat2, path, flags, 0)
+
     async def open(self, path: bytes, small: int) -> Opened:
-        attempts = _ATTEMPTS
-        while True:
-            try:
-                status, content = await asyncsys_loop.os.read_file(
-                    path or b".", max(small, 0), OPEN, self._resolve, dir_fd=self._root
-                )
-            except BlockingIOError:
-                attempts -= 1
-                if not attempts:
-                    raise
-            else:
-                if isinstance(content, bytes):
-                    return Opened(-1, status, content)
-                return Opened(content, status, None)
+        read_file = asyncsys_loop.os.read_file
+        status, content = await self._beneath(read_file, path or b".", max(small, 0), OPEN)
+        if isinstance(content, bytes):
+            return Opened(-1, status, content)
+        return Opened(content, status, None)
 
     async def preadinto(self, fd: int, buffer: memoryview, offset: int) -> int:
         return await asyncsys_loop.os.preadinto(fd, buffer, offset)
