@@ -281,7 +281,7 @@ static PyObject *read_cached(int fd, size_t size)
 }
 
 /*
- * The whole of a small file. A local one that isn't empty is as long as its status says: no read has
+ * The whole of a small file. A local one is as long as its status says: no read has
  * to find the end of it, and what is written to it from then on belongs to the next read.
  */
 bool answer_read_file(struct call *call, struct statx *status)
