@@ -282,7 +282,7 @@ guest_pytest = ASYNCSYS_EXECUTOR=kmod ASYNCSYS_BASE=$(guest_base_$*) ASYNCSYS_TI
     python -m pytest -q -o cache_dir=/tmp/cache -m "not browser and not model"
 # What `make test` has time for: the files that test what an executor does, rather than what is built on it.
 quick_tests := $(patsubst %,tests/test_%.py,syscall engine executors cancellation os_cancellation ending compound)
-kmod_tests := $(patsubst kmod/tests/%.c,build/kmod-tests/%,$(filter-out %/fuzz_%,$(wildcard kmod/tests/*.c)))
+kmod_tests := $(patsubst kmod/tests/%.c,build/kmod-tests/%,$(filter-out $(wildcard kmod/tests/fuzz_*.c),$(wildcard kmod/tests/*.c)))
 native_tests := $(patsubst native/tests/%.c,build/c/plain/tests/%,$(c_tests))
 fuzzers := build/kmod-tests/fuzz_ioctl build/kmod-tests/fuzz_slots
 

@@ -10,19 +10,21 @@
 
 #include "kmod_table.h"
 
-enum { SLOTS = 32, THREADS = 3 };
+enum { SLOTS = 32, THREADS = 3, FCHMODAT2 = 452 /* since Linux 6.6, for older headers */ };
 
 static uint32_t count = 2000;
 static uint32_t seed = 1;
 static char memory[4096];
 
-/* Calls of the list that would reach beyond the child. */
+/* Calls of the list that would reach beyond the child: the device file, whose descriptor it has, stays. */
 static bool is_spared(uint32_t number)
 {
 	return number == SYS_sync || number == SYS_syncfs || number == SYS_unlink ||
 	       number == SYS_rename || number == SYS_rmdir || number == SYS_unlinkat ||
 	       number == SYS_renameat || number == SYS_renameat2 || number == SYS_shmctl ||
-	       number == SYS_semctl || number == SYS_msgctl || number == SYS_truncate;
+	       number == SYS_semctl || number == SYS_msgctl || number == SYS_truncate ||
+	       number == SYS_fchmod || number == SYS_fchmodat || number == FCHMODAT2 ||
+	       number == SYS_fchown || number == SYS_fchownat || number == SYS_fsetxattr;
 }
 
 static int64_t random_argument(const struct kmod_table *table)
