@@ -272,13 +272,17 @@ pytest-%:
 
 # ---- guests: the kernel module's C tests, the library's C tests on it, and pytest on it, for each kernel ----------------
 
-# Each kernel has one of the base loops; a guest without hardware virtualisation is ten to twenty times slower, so time
+# Each kernel has one of the base loops, and of the fast path on and off; a guest without hardware virtualisation is ten to twenty times slower, so time
 # limits are longer there, and tests that only repeat themselves or generate examples do it less often.
 guest_base_6.1 := uvloop
 guest_base_6.12 := asyncio
 guest_base_newest := uvloop
-guest_pytest = ASYNCSYS_EXECUTOR=kmod ASYNCSYS_BASE=$(guest_base_$*) ASYNCSYS_TIME_SCALE=20 PYTEST_TIMEOUT=1200 \
-    ASYNCSYS_STRESS=20000 ASYNCSYS_EXAMPLES=0.1 HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis PYTHONPYCACHEPREFIX=$(PYTHONPYCACHEPREFIX) \
+guest_fast_path_6.1 := 1
+guest_fast_path_6.12 := 0
+guest_fast_path_newest := 0
+guest_pytest = ASYNCSYS_EXECUTOR=kmod ASYNCSYS_BASE=$(guest_base_$*) ASYNCSYS_FAST_PATH=$(guest_fast_path_$*) \
+    ASYNCSYS_TIME_SCALE=20 PYTEST_TIMEOUT=600 ASYNCSYS_STRESS=20000 ASYNCSYS_EXAMPLES=0.1 \
+    HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis PYTHONPYCACHEPREFIX=$(PYTHONPYCACHEPREFIX) \
     python -m pytest -q -o cache_dir=/tmp/cache -m "not browser and not model"
 # What `make test` has time for: the files that test what an executor does, rather than what is built on it.
 quick_tests := $(patsubst %,tests/test_%.py,syscall engine executors cancellation os_cancellation ending compound)

@@ -42,7 +42,8 @@ Calls that block for long
 A lock that somebody has, a FIFO that nobody writes to: such a call holds an exec thread until it
 returns. Were there as many as threads, nothing else would run. So they have places, half as many as
 exec threads, first come, first served. What they wait for may depend on one that has no place yet;
-so who waits for a place looks now and then whether it would return at once: blocking().
+so who waits for a place looks now and then whether it would return at once: blocking(). What opens
+something that isn't in the kernel's cache of names first looks, through the table, what that is.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ from errno import EAGAIN, EBUSY, EINVAL, ENOENT, ENXIO
 from typing import TYPE_CHECKING, Any, Final
 
 from ._convert import address, open_how, readable
-from ._native import EngineBase, ffi, lib
+from ._native import EngineBase, ffi, is_fifo, lib
 from ._readiness import CALL, Readiness
 from ._syscalls import resolve
 
@@ -146,22 +147,13 @@ def close_descriptor(result: int, _kept: object) -> None:
         os.close(result)
 
 
-def _opening_if_read(call: Call[Any]) -> tuple[tuple[int, ...], object] | None:
-    """Return the words that open a FIFO for writing if it has a reader, and what they point at.
-
-    None if it is to be read.
-    """
-    directory, path, how, *others = call.words
+def _how(call: Call[Any]) -> tuple[int, int, int]:
+    """Return the flags, the mode and the resolution by which a call opens a file."""
+    _directory, _path, how, mode, *_ = call.words
     if call.number == _OPENAT:
-        if how & os.O_ACCMODE == os.O_WRONLY:
-            return (directory, path, how | os.O_NONBLOCK, *others), call
-    elif call.number == _OPENAT2:
-        packed = ffi.buffer(ffi.cast("char *", how), open_how.size)
-        flags, mode, resolution = open_how.unpack(packed)
-        if flags & os.O_ACCMODE == os.O_WRONLY:
-            memory = readable(open_how.pack(flags | os.O_NONBLOCK, mode, resolution))
-            return (directory, path, address(memory), *others), (call, memory)
-    return None
+        return how, mode, 0
+    flags, mode, resolution = open_how.unpack(ffi.buffer(ffi.cast("char *", how), open_how.size))
+    return flags, mode, resolution
 
 
 def _release(keep: list[Any]) -> None:
@@ -369,39 +361,59 @@ class Engine(EngineBase):
                 places.release()
 
     async def _in_place(self, call: Call[Any]) -> Any:
-        """Await the opening of a FIFO."""
-        attempt = _opening_if_read(call)
-        if attempt is not None:
-            return await self._write_to_fifo(call, *attempt)
+        """Await the opening of a FIFO, or of what isn't known to be none."""
         try:
-            await self.places.acquire()
+            placed = await self._placed(call)
+        except GeneratorExit:
+            raise  # the call that looks may still be at it
         except BaseException as error:
             call.leave(error)
             raise
         try:
             return await call
         finally:
-            self.places.release()
+            if placed:
+                self.places.release()
 
-    async def _write_to_fifo(self, call: Call[Any], words: tuple[int, ...], keep: object) -> Any:
+    async def _placed(self, call: Call[Any]) -> bool:
+        """Do what an opening needs first; whether that is a place, which is to be released."""
+        flags, mode, resolution = _how(call)
+        # O_PATH opens nothing, and so waits for nobody.
+        look = flags & os.O_NOFOLLOW | os.O_PATH | os.O_CLOEXEC
+        found = await self._open(call, look, 0, resolution)
+        if found < 0:
+            return False  # it will find the same error, or make the file
+        fifo = is_fifo(found)
+        os.close(found)
+        if not fifo:
+            return False
+        if flags & os.O_ACCMODE == os.O_WRONLY and call.number in {_OPENAT, _OPENAT2}:
+            call.answer(await self._write_to_fifo(call, flags | os.O_NONBLOCK, mode, resolution))
+            return False
+        await self.places.acquire()
+        return True
+
+    async def _write_to_fifo(self, call: Call[Any], flags: int, mode: int, resolution: int) -> int:
         """Open a FIFO when it has a reader. Those may have all the places, and wait for this.
 
         Nothing tells when it has one; but the kernel opens it without blocking only then.
         """
         pause = FIRST_LOOK
-        try:
-            while (result := await self.call(call.number, words, keep, close_descriptor)) == -ENXIO:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, RAREST_FIFO_LOOK)
-        except GeneratorExit:
-            raise  # it may still be at it
-        except BaseException as error:
-            call.leave(error)
-            raise
+        while (result := await self._open(call, flags, mode, resolution)) == -ENXIO:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RAREST_FIFO_LOOK)
         if result >= 0:
             os.set_blocking(result, True)
-        call.answer(result)
-        return await call
+        return result
+
+    def _open(self, call: Call[Any], flags: int, mode: int, resolution: int) -> Call[int]:
+        """Make a call that opens what `call` opens, but so. It gives the descriptor, or -errno."""
+        directory, path, *_ = call.words
+        if call.number == _OPENAT:
+            return self.call(_OPENAT, (directory, path, flags, mode), call, close_descriptor)
+        memory = readable(open_how.pack(flags, mode, resolution))
+        words = (directory, path, address(memory), open_how.size)
+        return self.call(_OPENAT2, words, (call, memory), close_descriptor)
 
     # The loop's side
 

@@ -39,6 +39,7 @@ set_look_up: Any = engine.set_look_up
 set_running: Any = engine.set_running
 directory_entries: Any = engine.directory_entries
 directory_names: Any = engine.directory_names
+is_fifo: Any = engine.is_fifo
 stat_result: Any = engine.stat_result
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "directory_names",
     "engine",
     "ffi",
+    "is_fifo",
     "lib",
     "running_engine",
     "set_look_up",

@@ -18,7 +18,7 @@ import pytest
 import asyncsys_loop
 from examples.acp import Copy
 
-from .support import ROOT, until
+from .support import ROOT, TIME_SCALE, until
 from .trees import Tree, make, snapshot
 
 
@@ -29,7 +29,7 @@ def acp(*arguments: Any, **environment: str) -> subprocess.CompletedProcess[str]
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=50 * TIME_SCALE,
         check=False,
     )
 
@@ -98,7 +98,7 @@ def many_files(root: Path, count: int) -> None:
         os.utime(directory, ns=(0, 10**18 + number))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(120 * TIME_SCALE)
 def test_twenty_thousand_files(tmp_path: Path) -> None:
     src, dst = tmp_path / "src", tmp_path / "dst"
     many_files(src, 20_000)

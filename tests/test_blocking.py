@@ -29,6 +29,11 @@ few_threads = pytest.mark.parametrize(
 )
 
 
+# What lies behind a magic link isn't found by RESOLVE_CACHED, as what isn't in the dentry cache, or
+# on a file system that asks a server for each name: whether it is a FIFO isn't known beforehand.
+known_or_not = pytest.mark.parametrize("prefix", ["/", "/proc/self/root"], ids=["known", "unknown"])
+
+
 class Waits:
     """Calls that wait for something that doesn't come."""
 
@@ -92,11 +97,12 @@ WAITS = [
 
 
 @few_threads
+@known_or_not
 @pytest.mark.parametrize("name", WAITS)
-async def test_others_go_on(name: str, fast: bool, tmp_path: Path) -> None:
+async def test_others_go_on(name: str, prefix: str, fast: bool, tmp_path: Path) -> None:
     del fast  # an option of the loop
     with ExitStack() as stack:
-        make = getattr(Waits(tmp_path, stack), name)()
+        make = getattr(Waits(Path(f"{prefix}{tmp_path}"), stack), name)()
         tasks = [asyncio.create_task(make()) for _ in range(COUNT)]
         await asyncio.sleep(0.02)
         before = descriptors()
@@ -155,10 +161,13 @@ async def test_locks_are_had_in_the_end(fast: bool, tmp_path: Path) -> None:
 
 
 @few_threads
+@known_or_not
 @pytest.mark.parametrize("opening", [twins.open, twins.openat2])
-async def test_both_ends_of_many_fifos(fast: bool, tmp_path: Path, opening: Any) -> None:
+async def test_both_ends_of_many_fifos(
+    prefix: str, fast: bool, tmp_path: Path, opening: Any
+) -> None:
     del fast  # an option of the loop
-    paths = [tmp_path / str(number) for number in range(COUNT)]
+    paths = [Path(f"{prefix}{tmp_path}", str(number)) for number in range(COUNT)]
     for path in paths:
         os.mkfifo(path)
     writers = [asyncio.create_task(opening(path, os.O_WRONLY)) for path in paths]
@@ -173,7 +182,9 @@ async def test_both_ends_of_many_fifos(fast: bool, tmp_path: Path, opening: Any)
             os.close(end)
 
 
-async def test_opening_a_fifo_fails_with_its_name(tmp_path: Path) -> None:
+@known_or_not
+async def test_opening_a_fifo_fails_with_its_name(prefix: str, tmp_path: Path) -> None:
+    tmp_path = Path(f"{prefix}{tmp_path}")
     path = os.fspath(tmp_path / "fifo")
     os.mkfifo(path)
     with pytest.raises(OSError, match="No such device") as raised:
@@ -185,6 +196,32 @@ async def test_opening_a_fifo_fails_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as missing:
         await opening
     assert missing.value.filename == path
+
+
+@few_threads
+@known_or_not
+async def test_what_is_no_fifo_opens_as_ever(prefix: str, fast: bool, tmp_path: Path) -> None:
+    del fast  # an option of the loop
+    tmp_path = Path(f"{prefix}{tmp_path}")
+    path, link, nowhere = tmp_path / "new", tmp_path / "link", tmp_path / "nowhere"
+    link.symlink_to("new")
+    nowhere.symlink_to("new/file")
+    before = descriptors()
+    with pytest.raises(FileNotFoundError, match="new'"):
+        await twins.open(path, os.O_RDONLY)
+    fd = await twins.open(link, os.O_WRONLY | os.O_CREAT, 0o640)  # makes what it leads to
+    assert await twins.write(fd, b"content") == 7
+    assert os.get_blocking(fd)
+    os.close(fd)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert await asyncsys_loop.Path(link).read_bytes() == b"content"
+    with pytest.raises(NotADirectoryError, match="nowhere'"):
+        await twins.open(nowhere, os.O_RDONLY)
+    with pytest.raises(OSError, match=r"Too many levels of symbolic links.*link'"):
+        await twins.open(link, os.O_RDONLY | os.O_NOFOLLOW)
+    os.close(await twins.open(path, os.O_WRONLY | os.O_TRUNC))
+    assert path.read_bytes() == b""
+    assert descriptors() == before
 
 
 # Readiness, by other calls than read() and write()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from examples.du import Du, human
 
-from .support import ROOT
+from .support import ROOT, TIME_SCALE
 from .trees import make
 
 
@@ -25,7 +25,7 @@ def run(*command: Any, cwd: Path) -> tuple[int, list[bytes], list[bytes]]:
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"},
         capture_output=True,
-        timeout=50,
+        timeout=50 * TIME_SCALE,
         check=False,
     )
     return done.returncode, sorted(done.stdout.splitlines()), sorted(done.stderr.splitlines())

@@ -173,7 +173,7 @@ enum inline_answer call_try(struct call *call)
 	if (!engine->fast_path) {
 		if (call->way == INLINE_READ || call->way == INLINE_WRITE)
 			return may_block(call->words, call->way == INLINE_WRITE);
-		return opens_fifo(call->way, call->words) ? ANSWER_PLACE : ANSWER_NONE;
+		return may_open_fifo(call->way, call->words) ? ANSWER_PLACE : ANSWER_NONE;
 	}
 	if (engine->table == NULL)
 		return ANSWER_NONE;
@@ -183,7 +183,7 @@ enum inline_answer call_try(struct call *call)
 		answer = answer_inline(call->way, call->number, call->words, &call->done, &ret);
 		call->ret = ret < 0 ? ret : ret + call->done;
 	}
-	if (answer == ANSWER_NONE && opens_fifo(call->way, call->words))
+	if (answer == ANSWER_NONE && may_open_fifo(call->way, call->words))
 		return ANSWER_PLACE;
 	if (answer == ANSWER_READY) {
 		call->state = CALL_ANSWERED;

@@ -148,7 +148,7 @@ enum inline_answer {
 	ANSWER_READY, /* *ret is the result */
 	ANSWER_WAIT,  /* the descriptor isn't ready, and can be waited for */
 	ANSWER_PIECE, /* it is ready for PIPE_BUF bytes; more might block */
-	ANSWER_PLACE, /* it may block for long: the other end of a FIFO isn't open */
+	ANSWER_PLACE, /* it may block for long: it opens a FIFO, or what can't be looked at here */
 };
 
 enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t words[6],
@@ -157,8 +157,9 @@ enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t w
 bool answer_read_file(struct call *call, struct statx *status);
 /* For a read or write of a descriptor that can be waited for: WAIT or PIECE where it could block. */
 enum inline_answer may_block(const int64_t words[6], bool writing);
-/* Whether an open waits for the other end of a FIFO, as far as that is known without blocking. */
-bool opens_fifo(enum inline_way way, const int64_t words[6]);
+/* Whether an open may wait for the other end of a FIFO: false if it doesn't, by what the kernel has cached. */
+bool may_open_fifo(enum inline_way way, const int64_t words[6]);
+bool is_fifo(int fd);
 int inline_init(void);
 
 /* call.c */

@@ -223,15 +223,21 @@ static bool answer_openat2(const int64_t words[6], int64_t *ret)
 	                   ret);
 }
 
-bool opens_fifo(enum inline_way way, const int64_t words[6])
+bool is_fifo(int fd)
+{
+	struct statx status;
+
+	return status_of(fd, STATX_TYPE, &status) == 0 && S_ISFIFO(status.stx_mode);
+}
+
+bool may_open_fifo(enum inline_way way, const int64_t words[6])
 {
 	uint64_t flags = way == INLINE_OPENAT ? (uint64_t)words[2] & 0xFFFFFFFFu : O_RDONLY;
 	uint64_t resolve = 0;
-	struct statx status;
 	bool found;
 	int fd;
 
-	if (no_cached || (way != INLINE_OPENAT && way != INLINE_OPENAT2 && way != INLINE_READ_FILE))
+	if (way != INLINE_OPENAT && way != INLINE_OPENAT2 && way != INLINE_READ_FILE)
 		return false;
 	if (way != INLINE_OPENAT) {
 		const struct open_how *how = (const struct open_how *)(uintptr_t)words[2];
@@ -244,11 +250,13 @@ bool opens_fifo(enum inline_way way, const int64_t words[6])
 	if ((flags & O_ACCMODE) == O_RDWR || (flags & (O_PATH | O_NONBLOCK | O_DIRECTORY)) != 0 ||
 	    (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return false;
+	if (no_cached)
+		return true;
 	fd = open_cached((int)words[0], (const char *)(uintptr_t)words[1],
 	                 O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW), resolve);
 	if (fd < 0)
-		return false;
-	found = status_of(fd, STATX_TYPE, &status) == 0 && S_ISFIFO(status.stx_mode);
+		return errno == EAGAIN;
+	found = is_fifo(fd);
 	close(fd);
 	return found;
 }

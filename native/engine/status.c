@@ -77,8 +77,16 @@ static PyObject *stat_result_of(PyObject *Py_UNUSED(module), PyObject *memory)
 	return stat_result((const struct statx *)(const void *)PyBytes_AsString(memory));
 }
 
+static PyObject *is_fifo_method(PyObject *Py_UNUSED(module), PyObject *descriptor)
+{
+	long fd = PyLong_AsLong(descriptor);
+
+	return fd == -1 && PyErr_Occurred() ? NULL : PyBool_FromLong(is_fifo((int)fd));
+}
+
 static PyMethodDef status_methods[] = {
     {"stat_result", stat_result_of, METH_O, "Return os.stat_result of a struct statx."},
+    {"is_fifo", is_fifo_method, METH_O, "Whether a descriptor is a FIFO's. Asks no server."},
     {NULL, NULL, 0, NULL},
 };
 
