@@ -54,7 +54,7 @@ import os
 import time
 import warnings
 from dataclasses import dataclass
-from errno import EAGAIN, EBUSY, EINVAL, ENOENT, ENXIO
+from errno import EAGAIN, EBUSY, EEXIST, EINVAL, ENOENT, ENXIO
 from typing import TYPE_CHECKING, Any, Final
 
 from ._convert import address, open_how, readable
@@ -378,16 +378,23 @@ class Engine(EngineBase):
     async def _placed(self, call: Call[Any]) -> bool:
         """Do what an opening needs first; whether that is a place, which is to be released."""
         flags, mode, resolution = _how(call)
+        only_opens = call.number in {_OPENAT, _OPENAT2}
+        if flags & os.O_CREAT and only_opens:
+            # Most often the file is to be made. What is made is no FIFO.
+            result = await self._open(call, flags | os.O_EXCL, mode, resolution)
+            if result != -EEXIST:
+                call.answer(result)
+                return False
         # O_PATH opens nothing, and so waits for nobody.
         look = flags & os.O_NOFOLLOW | os.O_PATH | os.O_CLOEXEC
         found = await self._open(call, look, 0, resolution)
         if found < 0:
-            return False  # it will find the same error, or make the file
+            return False  # it will find the same error
         fifo = is_fifo(found)
         os.close(found)
         if not fifo:
             return False
-        if flags & os.O_ACCMODE == os.O_WRONLY and call.number in {_OPENAT, _OPENAT2}:
+        if flags & os.O_ACCMODE == os.O_WRONLY and only_opens:
             call.answer(await self._write_to_fifo(call, flags | os.O_NONBLOCK, mode, resolution))
             return False
         await self.places.acquire()

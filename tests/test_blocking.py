@@ -105,6 +105,8 @@ async def test_others_go_on(name: str, prefix: str, fast: bool, tmp_path: Path) 
         make = getattr(Waits(Path(f"{prefix}{tmp_path}"), stack), name)()
         tasks = [asyncio.create_task(make()) for _ in range(COUNT)]
         await asyncio.sleep(0.02)
+        await until(lambda: stats().in_flight <= 1)
+        await asyncio.sleep(0.02)  # what was looked at is closed by now
         before = descriptors()
         for _ in range(5):
             assert await syscall("getppid") == os.getppid()
