@@ -35,6 +35,25 @@ static inline void compat_hrtimer_setup(struct hrtimer *timer,
 }
 
 /*
+ * What a task has to wait for on its way to user mode, because it took too much: memory.high,
+ * io.latency, io.cost. throttle_queue became throttle_disk in 6.3.
+ */
+static inline bool compat_is_throttled(void)
+{
+#ifdef CONFIG_MEMCG
+	if (current->memcg_nr_pages_over_high)
+		return true;
+#endif
+#if !defined(CONFIG_BLK_CGROUP)
+	return false;
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return current->throttle_disk;
+#else
+	return current->throttle_queue;
+#endif
+}
+
+/*
  * What has to look at a system call before it runs. Tracepoints only look on. On
  * newer kernels there is also the end of a borrowed time slice, which the entry to
  * ioctl(2) has seen to.

@@ -8,12 +8,14 @@
  * does for every other system call on the way back to user mode, since it doesn't come
  * by there:
  *
- *   task work    is run after every call: a file that was closed is released only there,
- *                and its peer sees the end of file only then. Cancelling uses it too.
+ *   task work    is run after every call, before its result is published: a file that was
+ *                closed is released only there, with its locks, its port and its peer's end
+ *                of file. Cancelling uses it too.
  *   signals      (also stops, the freezer, a debugger, livepatch) end the loop. The
  *                kernel does with them what it does, and enters EXEC again.
- *   the rest     (accounting, throttling, restartable sequences) can wait, but not for
- *                ever: after CALLS_PER_ENTRY calls the thread goes out and comes in again.
+ *   the rest     (accounting, restartable sequences) can wait, but not for ever: after
+ *                CALLS_PER_ENTRY calls the thread goes out and comes in again; at once
+ *                where it is to be throttled.
  *
  * A call that a signal interrupts returns one of the codes with which the kernel
  * restarts system calls. They are about the entry, which here is EXEC's, so they never
@@ -173,6 +175,7 @@ static s64 run_call(struct exec_thread *thread)
 		 * Task work of somebody else's ends a call too. That needs no way out.
 		 */
 		run_task_works();
+		cond_resched();
 		/* It may have been ours by now: see cancel_thread(). */
 		if (signal_pending(current) || READ_ONCE(thread->cancelled))
 			break;
@@ -196,6 +199,8 @@ static void tell_owner(struct context *context)
 
 static enum hrtimer_restart time_is_up(struct hrtimer *timer)
 {
+	/* The timer isn't queued any more, and then `untold` is read: see tell_after_burst(). */
+	smp_mb();
 	tell_owner(container_of(timer, struct context, teller));
 	return HRTIMER_NORESTART;
 }
@@ -205,17 +210,16 @@ static enum hrtimer_restart time_is_up(struct hrtimer *timer)
  * waiting it had better find many completed: it's told when the burst is over. But any
  * call may block, so it's told in MAX_UNTOLD at the latest.
  */
-static void tell_after_burst(struct context *context)
+static void tell_after_burst(struct exec_thread *thread)
 {
-	atomic_set(&context->untold, 1);
+	struct context *context = thread->context;
+
+	/* A full barrier: either the timer is seen to be off here, or it sees this. */
+	if (!atomic_xchg(&context->untold, 1))
+		thread->counters.notifications++;
 	if (table_count_waiting(context) < MANY_CALLS)
 		tell_owner(context);
-}
-
-/* Before a call. A timer that runs already is early, which does no harm. */
-static void tell_in_time(struct context *context)
-{
-	if (atomic_read(&context->untold) && !hrtimer_is_queued(&context->teller))
+	else if (!hrtimer_is_queued(&context->teller)) /* else it's early, which does no harm */
 		hrtimer_start(&context->teller, ns_to_ktime(MAX_UNTOLD), HRTIMER_MODE_REL_SOFT);
 }
 
@@ -254,6 +258,11 @@ static long serve_call(struct exec_thread *thread)
 		trace_async_syscall_claim(slot, thread->call.num);
 	begin_call(thread);
 	ret = run_call(thread);
+	/*
+	 * Before anybody sees the result: what the call closed is released here (its locks, its
+	 * port, the peer's end of file), and that may wait as the call itself may.
+	 */
+	run_task_works();
 	cancelled = end_call(thread);
 	if (cancelled && (is_restart_code(ret) || ret == -EINTR)) {
 		ret = -ECANCELED;
@@ -271,10 +280,8 @@ static long serve_call(struct exec_thread *thread)
 	if (error)
 		return error;
 	count_completed(context, before);
-	if (before == COMPLETED_ARMED) {
-		thread->counters.notifications++;
-		tell_after_burst(context);
-	}
+	if (before == COMPLETED_ARMED)
+		tell_after_burst(thread);
 	/* Written off while it was in the call. */
 	if (epoch != thread->epoch) {
 		error = table_join_awake(context, &thread->epoch);
@@ -442,14 +449,13 @@ static long serve_once(struct exec_thread *thread, u32 idle_milliseconds)
 {
 	struct context *context = thread->context;
 
-	if (thread->since_exit >= CALLS_PER_ENTRY) {
+	if (thread->since_exit >= CALLS_PER_ENTRY || compat_is_throttled()) {
 		thread->since_exit = 0;
 		return leave_and_return();
 	}
 	thread->ends = READ_ONCE(context->ends);
 	switch (table_claim(context, &thread->call)) {
 	case CLAIM_REQUEST:
-		tell_in_time(context);
 		return serve_call(thread);
 	case CLAIM_BUSY:
 		return GO_ON;
@@ -635,6 +641,8 @@ int exec_watch(struct context *context, struct async_syscall_watch *watch)
 		schedule_hrtimeout_range(&interval, NSEC_PER_USEC, HRTIMER_MODE_REL);
 		if (signal_pending(current))
 			return -EINTR;
+		/* Limits of processor time act through it, from Linux 6.18. */
+		run_task_works();
 		error = table_look(context, &head, &tail, &awake);
 		if (error)
 			return error;

@@ -252,9 +252,11 @@ struct async_syscall_init {
  *   ETIME            idle_milliseconds without a request (0: no limit)
  *   EFAULT           the table isn't there, or not writable
  *   EPERM            see above; also checked before each entry. A call that was interrupted, by the
- *                    signal in whose handler the credentials changed, say, comes back first (n > 0).
+ *                    signal in whose handler the credentials changed, say, comes back first (n > 0),
+ *                    and begins anew: a relative nanosleep(2) sleeps its whole time again.
  *   ENXIO            no ASYNC_SYSCALL_INIT yet
- *   EAGAIN           the table has max_threads exec threads
+ *   EAGAIN           the table has max_threads exec threads. A thread that goes out, for a signal or
+ *                    for what it owes (limits of cgroups, say), has its place again only if it's free.
  *   ENOMEM           no memory for one more
  *   EINVAL           flags or reserved fields that aren't zero
  *
@@ -313,7 +315,10 @@ struct async_syscall_counters {
 
 #define ASYNC_SYSCALL_INIT _IOWR(ASYNC_SYSCALL_IOCTL_TYPE, 0, struct async_syscall_init)
 #define ASYNC_SYSCALL_EXEC _IOW(ASYNC_SYSCALL_IOCTL_TYPE, 1, struct async_syscall_exec)
-/* Wakes one sleeping exec thread. The token in `doorbell` is put there before, by who rings. */
+/*
+ * Wakes one sleeping exec thread. The token in `doorbell` is put there before, by who rings. Where END
+ * is what comes next in the ring, it also interrupts the calls that run. EFAULT: the table isn't there.
+ */
 #define ASYNC_SYSCALL_DOORBELL _IO(ASYNC_SYSCALL_IOCTL_TYPE, 2)
 #define ASYNC_SYSCALL_CANCEL _IOW(ASYNC_SYSCALL_IOCTL_TYPE, 3, struct async_syscall_cancel)
 #define ASYNC_SYSCALL_WATCH _IOWR(ASYNC_SYSCALL_IOCTL_TYPE, 5, struct async_syscall_watch)
