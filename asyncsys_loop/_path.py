@@ -56,8 +56,16 @@ _read_file = operation(
     "read_file",
     f"dir_fd path memory {open_how.size} limit",
     function="open",
-    audit=f"open 1 'rb' ={os.O_CLOEXEC}",
+    audit=f"open 1 'r' ={os.O_CLOEXEC}",
     result=CONTENT,
+)
+_WRITE_ONLY: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_open_to_write = operation(
+    "openat",
+    f"dir_fd path {_WRITE_ONLY} 438",  # 0o666
+    function="open",
+    audit=f"open 1 'w' ={_WRITE_ONLY}",
+    result=int,
 )
 _READ_ONLY: Final = open_how.pack(os.O_RDONLY | os.O_CLOEXEC, 0, 0)
 _AT_ONCE: Final = 16
@@ -385,7 +393,8 @@ class Path(pathlib.PurePosixPath):
         Raises:
             OSError: one of them isn't there.
         """
-        return os.path.samestat(await aos.stat(self), await aos.stat(other_path))
+        other = self.with_segments(other_path)
+        return os.path.samestat(await aos.stat(self), await aos.stat(other))
 
     async def owner(self, *, follow_symlinks: bool = True) -> str:
         """Return the name of the file's owner, looked up in a thread of asyncio.
@@ -519,7 +528,7 @@ class Path(pathlib.PurePosixPath):
                     return b"".join(pieces)
                 pieces.append(more)
                 length += len(more)
-        except OSError as error:
+        except IsADirectoryError as error:  # which open() says of directories, in pathlib
             error.filename = str(self)
             raise
         finally:
@@ -548,14 +557,11 @@ class Path(pathlib.PurePosixPath):
         A cancelled call leaves a part of it in the file.
         """
         view = memoryview(data).cast("B")  # before the file loses its content
-        fd = await aos.open(self, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        fd = await _open_to_write(None, self)
         try:
             written = await aos.write(fd, view) if view else 0
             while written < len(view):
                 written += await aos.write(fd, view[written:])
-        except OSError as error:
-            error.filename = str(self)
-            raise
         finally:
             await aos.close(fd)
         return written
@@ -1032,7 +1038,7 @@ class _Glob:
         """Read a directory for the part at `index`; return what is found, and stack what isn't."""
         try:
             entries = await _read_directory(path or ".")
-        except OSError:
+        except (OSError, ValueError):
             return []
         recursive = self.parts[index] == "**"
         combined = recursive and self._is_combined(index)
@@ -1065,6 +1071,6 @@ class _Glob:
 async def _exists(path: str) -> bool:
     try:
         await aos.lstat(path or ".")
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True

@@ -96,11 +96,15 @@ _CONCURRENCY: Final = 16
 _MOST_SYMLINKS: Final = 40
 
 _DIRECTORY: Final = _os.O_RDONLY | _os.O_DIRECTORY | _os.O_NONBLOCK
-_FILE: Final = _os.O_RDONLY | _os.O_NONBLOCK
 
 # Linux's, which Python names since 3.13 or so; the same number on all architectures with these
 # directions of ioctl(2), which are those of Python's wheels.
 _FICLONE: Final = getattr(_fcntl, "FICLONE", 0x40049409)
+
+# The events are those of open(), which shutil copies with: _copy_file() tells them.
+_TO_READ: Final = _os.O_RDONLY | _os.O_CLOEXEC
+_TO_WRITE: Final = _os.O_WRONLY | _os.O_CREAT | _os.O_CLOEXEC
+_open = _operation("openat", "dir_fd path int 438", function="open", result=int)  # 0o666
 
 _clone = _operation("ioctl", "fd word fd", result=None)
 _copy_on = _operation("copy_file_range", "fd 0 fd 0 size 0", result=int)
@@ -362,10 +366,18 @@ async def _read_and_write(src: int, dst: int, progress: Callable[[int, int], obj
     return copied
 
 
-async def _status(path: Any) -> _os.stat_result | None:
+async def _status_or_none(path: Any) -> _os.stat_result | None:
     try:
         return await _aos.stat(path)
-    except (OSError, ValueError):
+    except OSError:
+        return None
+
+
+async def _status(path: Any) -> _os.stat_result | None:
+    """As _status_or_none(), of what may be no path at all: it isn't there."""
+    try:
+        return await _status_or_none(path)
+    except ValueError:
         return None
 
 
@@ -419,7 +431,7 @@ async def copyfile(
         OSError: one can't be opened, read or written.
     """
     _sys.audit("shutil.copyfile", src, dst)
-    source, target = await _status(src), await _status(dst)
+    source, target = await _status_or_none(src), await _status_or_none(dst)
     if _same(source, target):
         raise SameFileError(f"{src!r} and {dst!r} are the same file")
     for path, status in ((src, source), (dst, target)):
@@ -430,7 +442,7 @@ async def copyfile(
         return dst
     tell = None if progress is None else _telling(progress, src)
     await _copy_file(
-        src, dst, src, dst, flags=_os.O_RDONLY, new=target is None, ways=_Ways(), progress=tell
+        src, dst, src, dst, flags=0, new=target is None, ways=_Ways(), progress=tell
     )
     return dst
 
@@ -459,15 +471,17 @@ async def _copy_file(
     dst_dir_fd: int | None = None,
     exclusive: bool = False,
 ) -> None:
-    """Copy one file. Errors name the paths that are shown, whatever the calls were given.
+    """Copy one file. Errors and audit events show these paths, whatever the calls were given.
 
+    `flags`: what is added to those that `src` is opened with.
     `new`: nothing is expected at `dst`; then O_EXCL tells who makes it, and so who may remove it.
     `exclusive`: what is there nevertheless is an error.
     """
     shown: tuple[Any, ...] = (shown_src,)
     descriptor, making, made = -1, False, False
     try:
-        fd = await _aos.open(src, flags, dir_fd=src_dir_fd)
+        _sys.audit("open", _shown(shown_src), "r", _TO_READ)
+        fd = await _open(src_dir_fd, src, _TO_READ | flags)
         try:
             status = await _aos.fstat(fd)
             if _stat.S_ISFIFO(status.st_mode):
@@ -477,13 +491,11 @@ async def _copy_file(
             if flags & _os.O_NONBLOCK and not _stat.S_ISREG(status.st_mode):
                 _os.set_blocking(fd, True)
             shown = (shown_dst,)
-            to_write = _os.O_WRONLY | _os.O_CREAT
+            _sys.audit("open", _shown(shown_dst), "w", _TO_WRITE | _os.O_TRUNC)
             if new:
                 making = True
                 try:
-                    descriptor = await _aos.open(
-                        dst, to_write | _os.O_EXCL, 0o666, dir_fd=dst_dir_fd
-                    )
+                    descriptor = await _open(dst_dir_fd, dst, _TO_WRITE | _os.O_EXCL)
                     made = True
                 except FileExistsError:
                     making = False
@@ -491,7 +503,7 @@ async def _copy_file(
                         raise
                     await _refuse_target(shown_src, shown_dst, status, dst, dst_dir_fd)
             if not made:  # it's there, or a symbolic link to nothing is
-                descriptor = await _aos.open(dst, to_write | _os.O_TRUNC, 0o666, dir_fd=dst_dir_fd)
+                descriptor = await _open(dst_dir_fd, dst, _TO_WRITE | _os.O_TRUNC)
             try:
                 shown = (shown_src, shown_dst)
                 await _copy_content(fd, descriptor, status, ways, progress)
@@ -862,7 +874,7 @@ class _TreeCopy(_Walk):
                 await result
         else:
             if not link and not await entry.is_file(follow_symlinks=False):
-                await self._refuse_special(directory, name, src)
+                await self._refuse_special(directory, name, src, dst)
             try:
                 await self._copy_file(directory, name, name, src, dst, link=link)
             except IsADirectoryError:
@@ -876,27 +888,34 @@ class _TreeCopy(_Walk):
     async def _copy_file(
         self, directory: _Directory, name: Any, new_name: Any, src: Any, dst: Any, *, link: bool
     ) -> None:
+        async def metadata(status: _os.stat_result, fd: int, new_fd: int) -> None:
+            _sys.audit(self.metadata_event, src, dst)
+            if self.metadata is not None:
+                await self.metadata(status, fd, new_fd)
+
         _sys.audit("shutil.copyfile", src, dst)
         await _copy_file(
             name,
             new_name,
             src,
             dst,
-            flags=_FILE if link else _FILE | _os.O_NOFOLLOW,
+            flags=_os.O_NONBLOCK if link else _os.O_NONBLOCK | _os.O_NOFOLLOW,
             new=True,
             exclusive=not self.dirs_exist_ok,
             ways=self.ways,
             progress=None if self.progress is None else _telling(self.progress, src),
-            metadata=self.metadata,
+            metadata=metadata,
             src_dir_fd=directory.fd,
             dst_dir_fd=directory.dst_fd,
         )
-        _sys.audit(self.metadata_event, src, dst)
 
-    async def _refuse_special(self, directory: _Directory, name: Any, src: Any) -> None:
+    async def _refuse_special(
+        self, directory: _Directory, name: Any, src: Any, dst: Any
+    ) -> None:
         """Raise for a FIFO. Opening one wakes those who wait to write to it."""
         status = await _aos.stat(name, dir_fd=directory.fd, follow_symlinks=False)
         if _stat.S_ISFIFO(status.st_mode):
+            _sys.audit("shutil.copyfile", src, dst)
             raise SpecialFileError(f"`{src}` is a named pipe")
 
     async def _copy_link(self, directory: _Directory, name: Any, src: Any, dst: Any) -> None:

@@ -19,7 +19,6 @@ import contextlib as _contextlib
 import errno as _errno
 import io as _io
 import os as _os
-import shutil as _shutil
 import sys as _sys
 import tempfile as _tempfile
 import warnings as _warnings
@@ -65,6 +64,10 @@ _Result = TypeVar("_Result")
 
 _FLAGS = _os.O_RDWR | _os.O_NOFOLLOW | _os.O_CLOEXEC
 _NEW = _os.O_CREAT | _os.O_EXCL
+# With O_EXCL, a file without a name can't be given one later.
+_NAMELESS = _FLAGS | _os.O_TMPFILE | _os.O_EXCL
+# In one directory, to find out whether it can be used.
+_TRIES = 100
 
 
 _absolute = _os.path.abspath  # asks for the working directory at most
@@ -121,18 +124,35 @@ async def _find_directory() -> str:
         candidates.append(_os.curdir)
     for candidate in candidates:
         directory = candidate if candidate == _os.curdir else _absolute(candidate)
-        try:
-            fd, path = await _new_file(directory, "", "")
-        except OSError:
-            continue
-        try:
-            await _aos.write(fd, b"blat")
-        except OSError:
-            continue
-        finally:
-            await _settled(_discard((fd, path)))
-        return directory
+        if await _is_usable(directory):
+            return directory
     raise FileNotFoundError(_errno.ENOENT, f"No usable temporary directory found in {candidates}")
+
+
+async def _is_usable(directory: str) -> bool:
+    """Tell whether a file can be made there and written, as tempfile does: by names of its own."""
+    names = _tempfile._RandomNameSequence()  # type: ignore[attr-defined]
+    for _ in range(_TRIES):
+        path = _os.path.join(directory, next(names))
+        try:
+            fd = await _made(_open_new(path), _discard)
+        except FileExistsError:
+            continue
+        except OSError:
+            return False
+        try:
+            await _aos.write(fd[0], b"blat")
+        except OSError:
+            return False
+        finally:
+            await _settled(_discard(fd))
+        return True
+    return False
+
+
+async def _open_new(path: Any) -> tuple[int, Any]:
+    """Make a file, and return its descriptor and path."""
+    return await _aos.open(path, _FLAGS | _NEW, 0o600), path
 
 
 async def _parameters(suffix: Any, prefix: Any, dir: Any) -> tuple[Any, Any, Any]:
@@ -164,17 +184,17 @@ def _candidates() -> Any:
 
 
 async def _new_file(directory: Any, prefix: Any, suffix: Any) -> tuple[int, Any]:
-    """Make a file of a new name, and open it."""
+    """Make a file of a new name, and open it; return the descriptor and the absolute path."""
     names = _candidates()
+    directory = _absolute(directory)
     for _ in range(TMP_MAX):
         name = next(names)
         path = _os.path.join(directory, prefix + _like(prefix, name) + suffix)
         _sys.audit("tempfile.mkstemp", path)
         try:
-            fd = await _aos.open(path, _FLAGS | _NEW, 0o600)
+            return await _open_new(path)
         except FileExistsError:
             continue
-        return fd, _absolute(path)
     raise FileExistsError(_errno.EEXIST, "No usable temporary file name found")
 
 
@@ -299,7 +319,7 @@ async def _temporary_file(
 
     async def opener(_path: object, _flags: int) -> int:
         with _contextlib.suppress(OSError):  # not on this file system
-            nameless: int = await _aos.open(directory, _FLAGS | _os.O_TMPFILE, 0o600)
+            nameless: int = await _aos.open(directory, _NAMELESS, 0o600)
             return nameless
         fd, path = await _made(_new_file(directory, prefix, suffix), _discard)
         try:
@@ -605,6 +625,14 @@ class SpooledTemporaryFile(_Turn, _ForwardingFile[AnyStr]):
         self._rolled = False
         self._arguments = (mode, buffering, encoding, newline, suffix, prefix, dir, errors)
 
+    def __del__(self) -> None:
+        # A real file says so itself. (There may be no file yet: arguments that can't be.)
+        if not getattr(self, "_rolled", True) and not self.closed:
+            _warnings.warn(
+                f"Unclosed file {self!r}", ResourceWarning, stacklevel=2, source=self
+            )
+            self._file.wrapped.close()
+
     def __await__(self) -> Generator[Any, Any, SpooledTemporaryFile[AnyStr]]:
         yield from ()
         return self
@@ -773,8 +801,9 @@ class TemporaryDirectory(Generic[AnyStr]):
     async def _make(self) -> TemporaryDirectory[AnyStr]:
         if self._name is None:
             self._name = await mkdtemp(*self._arguments)
+            message = f"Implicitly cleaning up {self!r}"
             self._finalizer = _weakref.finalize(
-                self, _clean_up_now, self._name, self._delete, self._ignore_cleanup_errors
+                self, _clean_up_now, self._name, self._delete, self._ignore_cleanup_errors, message
             )
         return self
 
@@ -803,11 +832,12 @@ class TemporaryDirectory(Generic[AnyStr]):
         return f"<{type(self).__name__} {self._name!r}>"
 
 
-def _clean_up_now(path: Any, delete: bool, ignore_errors: bool) -> None:
+def _clean_up_now(path: Any, delete: bool, ignore_errors: bool, message: str) -> None:
     if delete:
-        _shutil.rmtree(path, ignore_errors=ignore_errors)
-        message = f"Implicitly cleaning up <TemporaryDirectory {path!r}>"
-        _warnings.warn(message, ResourceWarning, stacklevel=2)
+        # As cleanup() does: what its owner may not remove is made removable first.
+        _tempfile.TemporaryDirectory._rmtree(path, ignore_errors)  # type: ignore[attr-defined]
+        # Nobody's line is to blame: the collector, or the end of the interpreter, has come here.
+        _warnings.warn(message, ResourceWarning, stacklevel=1)
 
 
 async def _allow(path: str) -> None:

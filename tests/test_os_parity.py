@@ -20,7 +20,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ from hypothesis import strategies as st
 
 import asyncsys_loop
 
+from .audit import heard
 from .support import both_ways, examples
 
 twins = asyncsys_loop.os
@@ -166,29 +166,6 @@ def left(root: Path) -> dict[str, Any]:
 
 
 # What a caller sees
-
-_events: list[tuple[str, tuple[Any, ...]]] | None = None
-_main = threading.get_ident()
-
-
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if _events is not None and event.startswith(("open", "os.")) and threading.get_ident() == _main:
-        _events.append((event, arguments))
-
-
-sys.addaudithook(_hook)
-
-
-@contextlib.contextmanager
-def heard() -> Iterator[list[tuple[str, tuple[Any, ...]]]]:
-    global _events  # noqa: PLW0603
-    events: list[tuple[str, tuple[Any, ...]]] = []
-    _events = events
-    try:
-        yield events
-    finally:
-        _events = None
-
 
 def describe_descriptor(fd: int, root: Path) -> tuple[Any, ...]:
     """Return what a new descriptor is, and close it."""

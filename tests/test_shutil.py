@@ -467,25 +467,32 @@ async def test_deep_trees(tmp_path: Path) -> None:
 
 
 class Swapping:
-    """Stands in for aos.open: at the first opening of a name in a directory, it is a link already.
+    """Stands in for opening: at the first opening of a name in a directory, it is a link already.
 
     That is the moment of an attack: the name was seen to be a directory or a file, and made one.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, target: Path, nth: int) -> None:
-        self.original = aos.open
+        self.open_directory, self.open_file = aos.open, ashutil._open
         self.name, self.target, self.nth = name, target, nth
         self.seen = 0
-        monkeypatch.setattr(aos, "open", self)
+        monkeypatch.setattr(aos, "open", self.opening_directory)
+        monkeypatch.setattr(ashutil, "_open", self.opening_file)
 
-    async def __call__(self, path: Any, flags: int, mode: int = 0o777, **where: Any) -> int:
-        dir_fd = where.get("dir_fd")
+    async def opening_directory(self, path: Any, flags: int, **where: Any) -> int:
+        self.swap(path, where.get("dir_fd"))
+        return await self.open_directory(path, flags, **where)
+
+    async def opening_file(self, dir_fd: int | None, path: Any, flags: int) -> int:
+        self.swap(path, dir_fd)
+        return await self.open_file(dir_fd, path, flags)
+
+    def swap(self, path: Any, dir_fd: int | None) -> None:
         if path == self.name and dir_fd is not None:
             self.seen += 1
             if self.seen == self.nth:
                 os.rename(self.name, "moved", src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
                 os.symlink(self.target, self.name, dir_fd=dir_fd)
-        return await self.original(path, flags, mode, **where)
 
 
 async def test_rmtree_stays_in_its_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -534,14 +541,14 @@ async def test_a_new_tree_overwrites_nothing(
 ) -> None:
     make(tmp_path / "src", {"a": b"new"})
     (tmp_path / "precious").write_bytes(b"old")
-    original = aos.open
+    original = ashutil._open
 
-    async def plant(path: Any, flags: int, mode: int = 0o777, **where: Any) -> int:
+    async def plant(dir_fd: int | None, path: Any, flags: int) -> int:
         if path == "a" and flags & os.O_CREAT:
-            os.symlink(tmp_path / "precious", "a", dir_fd=where["dir_fd"])
-        return await original(path, flags, mode, **where)
+            os.symlink(tmp_path / "precious", "a", dir_fd=dir_fd)
+        return await original(dir_fd, path, flags)
 
-    monkeypatch.setattr(aos, "open", plant)
+    monkeypatch.setattr(ashutil, "_open", plant)
     with pytest.raises(shutil.Error, match="File exists"):
         await ashutil.copytree(tmp_path / "src", tmp_path / "dst")
     assert (tmp_path / "precious").read_bytes() == b"old"
