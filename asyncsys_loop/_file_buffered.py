@@ -554,6 +554,7 @@ class BufferedReader(Buffered):
 
     async def peek(self, size: int = 0, /) -> bytes:
         """Return bytes that come next, without reading them; by one system call at most."""
+        index(size)  # a hint, of which nothing is made
         return await self._raw._in_turn(self._peek)
 
 
@@ -571,4 +572,5 @@ class BufferedRandom(Buffered):
 
     async def peek(self, size: int = 0, /) -> bytes:
         """Return bytes that come next, without reading them; by one system call at most."""
+        index(size)  # a hint, of which nothing is made
         return await self._raw._in_turn(self._peek)

@@ -796,9 +796,7 @@ def writable_view(buffer: object, function: str) -> memoryview:
         view = memoryview(buffer)  # type: ignore[arg-type]
     except TypeError:
         view = None
-    if view is None or view.readonly:
+    if view is None or view.readonly or not view.c_contiguous:
         kind = type(buffer).__name__
         raise TypeError(f"{function}() argument must be read-write bytes-like object, not {kind}")
-    if not view.c_contiguous:
-        raise BufferError("memoryview: underlying buffer is not C-contiguous")
     return view.cast("B")

@@ -110,6 +110,7 @@ def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -
     if not (
         _is_mode(mode)
         and isinstance(buffering, int)
+        and -(2**31) <= buffering < 2**31
         and all(
             word is None or ("b" not in mode and isinstance(word, str) and "\0" not in word)
             for word in words
@@ -179,8 +180,10 @@ async def open_file(
         plan is None
         or not (encoding is errors is newline is None and type(buffering) is int)
         or buffering == 1
+        or not -(2**31) <= buffering < 2**31
     ):
         plan = judge(mode, buffering, encoding, errors, newline)
+        buffering = index(buffering)
     if isinstance(file, int):
         if not -(2**31) <= file < 2**31:
             raise TypeError(f"expected str, bytes or os.PathLike object, not {type(file).__name__}")

@@ -393,8 +393,8 @@ class Path(pathlib.PurePosixPath):
         Raises:
             OSError: one of them isn't there.
         """
-        other = self.with_segments(other_path)
-        return os.path.samestat(await aos.stat(self), await aos.stat(other))
+        status = await aos.stat(self)
+        return os.path.samestat(status, await aos.stat(self.with_segments(other_path)))
 
     async def owner(self, *, follow_symlinks: bool = True) -> str:
         """Return the name of the file's owner, looked up in a thread of asyncio.
@@ -528,7 +528,7 @@ class Path(pathlib.PurePosixPath):
                     return b"".join(pieces)
                 pieces.append(more)
                 length += len(more)
-        except IsADirectoryError as error:  # which open() says of directories, in pathlib
+        except OSError as error:
             error.filename = str(self)
             raise
         finally:

@@ -441,9 +441,7 @@ async def copyfile(
         await _aos.symlink(await _aos.readlink(src), dst)
         return dst
     tell = None if progress is None else _telling(progress, src)
-    await _copy_file(
-        src, dst, src, dst, flags=0, new=target is None, ways=_Ways(), progress=tell
-    )
+    await _copy_file(src, dst, src, dst, flags=0, new=target is None, ways=_Ways(), progress=tell)
     return dst
 
 
@@ -909,9 +907,7 @@ class _TreeCopy(_Walk):
             dst_dir_fd=directory.dst_fd,
         )
 
-    async def _refuse_special(
-        self, directory: _Directory, name: Any, src: Any, dst: Any
-    ) -> None:
+    async def _refuse_special(self, directory: _Directory, name: Any, src: Any, dst: Any) -> None:
         """Raise for a FIFO. Opening one wakes those who wait to write to it."""
         status = await _aos.stat(name, dir_fd=directory.fd, follow_symlinks=False)
         if _stat.S_ISFIFO(status.st_mode):

@@ -628,9 +628,7 @@ class SpooledTemporaryFile(_Turn, _ForwardingFile[AnyStr]):
     def __del__(self) -> None:
         # A real file says so itself. (There may be no file yet: arguments that can't be.)
         if not getattr(self, "_rolled", True) and not self.closed:
-            _warnings.warn(
-                f"Unclosed file {self!r}", ResourceWarning, stacklevel=2, source=self
-            )
+            _warnings.warn(f"Unclosed file {self!r}", ResourceWarning, stacklevel=2, source=self)
             self._file.wrapped.close()
 
     def __await__(self) -> Generator[Any, Any, SpooledTemporaryFile[AnyStr]]:

@@ -70,7 +70,9 @@ async def settled(value: Any) -> Any:
     return None
 
 
-def calls(module: str, function: str, *variants: tuple[Any, ...], **options: Any) -> dict[str, Call]:
+def calls(
+    module: str, function: str, *variants: tuple[Any, ...], **options: Any
+) -> dict[str, Call]:
     def call(arguments: tuple[Any, ...]) -> Call:
         return lambda side: getattr(getattr(side, module), function)(*arguments, **options)
 
@@ -328,4 +330,7 @@ async def test_what_is_refused_of_a_tree_is_not_done(tmp_path: Path) -> None:
         elif event == "shutil.copystat" and arguments[1] == "new/program":
             assert made["new/program"] != made["dir/program"]
     files = {"new/a.py", "new/program", "new/b/c.py"}
-    assert refused == {"shutil.copyfile": files, "shutil.copystat": {"new", "new/b", "new/b/d"} | files}
+    assert refused == {
+        "shutil.copyfile": files,
+        "shutil.copystat": {"new", "new/b", "new/b/d"} | files,
+    }

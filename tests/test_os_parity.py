@@ -167,6 +167,7 @@ def left(root: Path) -> dict[str, Any]:
 
 # What a caller sees
 
+
 def describe_descriptor(fd: int, root: Path) -> tuple[Any, ...]:
     """Return what a new descriptor is, and close it."""
     name = os.readlink(f"/proc/self/fd/{fd}").replace(str(root), "ROOT")
