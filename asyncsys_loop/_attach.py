@@ -37,7 +37,10 @@ class Options(TypedDict, total=False):
             "threads".
         slots: size of the table, a power of two up to 65536; 1024 by default. Calls for which
             there is no free slot wait in order.
-        max_workers: the most exec threads; 64 by default. Calls that block occupy one each.
+        max_workers: the most exec threads; 64 by default. Calls that block occupy one each. With
+            1, what blocks holds up all others: syscall(), and a FIFO that is opened to be read
+            until it has a writer. Locks and children don't: they are looked for, at least once a
+            second.
         fast_path: whether calls of asyncsys_loop.os and files that can't block are answered at
             once, without the table: True by default; ASYNCSYS_FAST_PATH=0 sets another default.
     """

@@ -42,8 +42,10 @@ Calls that block for long
 A lock that somebody has, a FIFO that nobody writes to: such a call holds an exec thread until it
 returns. Were there as many as threads, nothing else would run. So they have places, half as many as
 exec threads, first come, first served. What they wait for may depend on one that has no place yet;
-so who waits for a place looks now and then whether it would return at once: blocking(). What opens
-something that isn't in the kernel's cache of names first looks, through the table, what that is.
+so who waits for a place looks now and then whether it would return at once: blocking(). With a
+single exec thread there are no places, and it's all looking; only a FIFO that is opened to be read,
+where nobody can look, holds that thread. What opens something that isn't in the kernel's cache of
+names first looks, through the table, what that is.
 """
 
 from __future__ import annotations
@@ -170,7 +172,8 @@ class Engine(EngineBase):
         loop: any asyncio event loop that has add_reader().
         executor: name of the executor, one that can be used here.
         slots: size of the table, a power of two from 1 to 65536.
-        max_workers: the most exec threads, from 1 to 32768.
+        max_workers: the most exec threads, from 1 to 32768. With 1, a call that blocks holds up all
+            others.
         fast_path: whether calls that can't block are answered without the table.
 
     Raises:
@@ -332,7 +335,7 @@ class Engine(EngineBase):
     def places(self) -> asyncio.Semaphore:
         """For calls that may hold an exec thread for long."""
         if self._places is None:
-            self._places = asyncio.Semaphore(max(1, self._max_workers // 2))
+            self._places = asyncio.Semaphore(self._max_workers // 2)
         return self._places
 
     async def blocking(
@@ -397,6 +400,8 @@ class Engine(EngineBase):
         if flags & os.O_ACCMODE == os.O_WRONLY and only_opens:
             call.answer(await self._write_to_fifo(call, flags | os.O_NONBLOCK, mode, resolution))
             return False
+        if self._max_workers == 1:
+            return False  # there are none: it holds the only thread
         await self.places.acquire()
         return True
 

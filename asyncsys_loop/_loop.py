@@ -97,7 +97,8 @@ def new_event_loop(*, base: str | None = None, **options: Unpack[Options]) -> Ev
         base: "uvloop" or "asyncio". By default what the variable ASYNCSYS_BASE says, else uvloop
             where it is installed.
         **options: executor ("auto", "kmod" or "threads"; ASYNCSYS_EXECUTOR sets the default),
-            slots (a power of two; 1024), max_workers (64) and fast_path (True; ASYNCSYS_FAST_PATH).
+            slots (a power of two; 1024), max_workers (64; with 1, a call that blocks holds up all
+            others) and fast_path (True; ASYNCSYS_FAST_PATH).
 
     Returns:
         A subclass of uvloop.Loop or asyncio.SelectorEventLoop, with a method syscall().

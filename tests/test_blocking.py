@@ -121,6 +121,57 @@ async def test_others_go_on(name: str, prefix: str, fast: bool, tmp_path: Path) 
         assert not running_engine().places.locked()
 
 
+one_thread = pytest.mark.parametrize(
+    "fast",
+    [
+        pytest.param(fast, marks=pytest.mark.loop(fast_path=fast, max_workers=1))
+        for fast in (True, False)
+    ],
+)
+
+
+@one_thread
+@pytest.mark.parametrize("name", ["flock", "any_child", "fifo_to_write"])
+async def test_the_only_thread_is_not_held(name: str, fast: bool, tmp_path: Path) -> None:
+    del fast  # an option of the loop
+    with ExitStack() as stack:
+        make = getattr(Waits(tmp_path, stack), name)()
+        tasks = [asyncio.create_task(make()) for _ in range(COUNT)]
+        await asyncio.sleep(0.02)
+        for _ in range(5):
+            assert await syscall("getppid") == os.getppid()
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert stats().in_flight == stats().queued == 0
+
+
+@one_thread
+async def test_locks_with_the_only_thread(fast: bool, tmp_path: Path) -> None:
+    del fast  # an option of the loop
+    with ExitStack() as stack:
+        use = Waits(tmp_path, stack)
+        first, second = use.opened(), use.opened()
+        await twins.flock(first, fcntl.LOCK_EX)
+        waiting = asyncio.create_task(twins.flock(second, fcntl.LOCK_EX))
+        await asyncio.sleep(0.01)
+        await twins.flock(first, fcntl.LOCK_UN)  # a call as any other
+        await waiting
+
+
+@one_thread
+async def test_the_other_end_of_a_fifo_frees_the_only_thread(fast: bool, tmp_path: Path) -> None:
+    del fast  # an option of the loop
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reading = asyncio.create_task(twins.open(path, os.O_RDONLY))
+    await asyncio.sleep(0.01)
+    writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    os.close(await reading)
+    os.close(writer)
+
+
 @few_threads
 async def test_what_could_be_had_is_had_without_a_place(fast: bool, tmp_path: Path) -> None:
     # All places wait for a lock whose owner waits for another one.
