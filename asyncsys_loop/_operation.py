@@ -49,6 +49,7 @@ a number        no argument: itself
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import sys
@@ -67,8 +68,9 @@ if TYPE_CHECKING:
     from types import GenericAlias, UnionType
 
 
-__all__ = ["Operation", "operation"]
+__all__ = ["Operation", "converted", "operation"]
 
+_Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
 
 # The most that one read(2) or write(2) moves; CPython cuts longer ones off likewise.
@@ -491,3 +493,16 @@ def operation(
     owner = Operation[Any](name, arguments, function, audit, result, must_run)
     call: Callable[..., Awaitable[Any]] = native.Operation(owner).call
     return call
+
+
+async def converted(answer: Awaitable[_Answer], convert: Callable[[_Answer], _Result]) -> _Result:
+    """Await an operation, and return what is made of its answer.
+
+    If it is cancelled and had ended, that is the result of the CancelledError, too.
+    """
+    try:
+        return convert(await answer)
+    except asyncio.CancelledError as error:
+        if hasattr(error, "result"):
+            error.result = convert(error.result)
+        raise

@@ -1,6 +1,7 @@
 """Calls that had ended when they were cancelled: what they moved is neither lost nor doubled."""
 
 import asyncio
+import ctypes
 import os
 import pty
 import socket
@@ -46,6 +47,17 @@ class Ends:
         """A pipe to write to."""
         return [self.own(fd) for fd in os.pipe()][1]
 
+    def timer(self) -> int:
+        return self.own(ctypes.CDLL(None).timerfd_create(1, 0))
+
+    def counter(self, value: int) -> int:
+        return self.own(os.eventfd(value))
+
+    def link(self) -> Path:
+        path = self.directory / "link"
+        path.symlink_to("target")
+        return path
+
     def file(self, content: bytes = b"content") -> int:
         path = self.directory / f"file{len(os.listdir(self.directory))}"
         path.write_bytes(content)
@@ -70,6 +82,24 @@ CALLS: dict[str, tuple[Callable[[Ends], Coroutine[Any, Any, Any]], Any]] = {
     "sendfile": (lambda use: twins.sendfile(use.empty(), use.file(), None, 4), 4),
     "splice": (lambda use: twins.splice(use.full(), use.empty(), 4), 4),
     "copy_file_range": (lambda use: twins.copy_file_range(use.file(), use.file(b""), 4), 4),
+    # What is made of the kernel's answer, as the function itself returns it.
+    "listdir": (lambda use: twins.listdir(use.link().parent), ["link"]),
+    "listdir of bytes": (lambda use: twins.listdir(bytes(use.link().parent)), [b"link"]),
+    "readlink": (lambda use: twins.readlink(use.link()), "target"),
+    "readlink of bytes": (lambda use: twins.readlink(bytes(use.link())), b"target"),
+    "listxattr": (lambda use: twins.listxattr("/proc"), []),
+    "statx": (lambda use: twins.statx(use.directory, 0), twins.statx_result),
+    "statvfs": (lambda use: twins.statvfs(use.directory), os.statvfs_result),
+    "fstatvfs": (lambda use: twins.fstatvfs(use.file()), os.statvfs_result),
+    "access": (lambda use: twins.access(use.directory, os.R_OK), True),
+    "getcwd": (lambda _: twins.getcwd(), os.getcwd()),
+    "getcwdb": (lambda _: twins.getcwdb(), os.getcwdb()),
+    "timerfd_gettime": (lambda use: twins.timerfd_gettime(use.timer()), (0.0, 0.0)),
+    "timerfd_gettime_ns": (lambda use: twins.timerfd_gettime_ns(use.timer()), (0, 0)),
+    "timerfd_settime": (lambda use: twins.timerfd_settime(use.timer(), initial=1.5), (0.0, 0.0)),
+    "timerfd_settime_ns": (lambda use: twins.timerfd_settime_ns(use.timer(), initial=9), (0, 0)),
+    "eventfd_read": (lambda use: twins.eventfd_read(use.counter(5)), 5),
+    "eventfd_write": (lambda use: twins.eventfd_write(use.counter(5), 5), None),
     "syscall": (lambda use: syscall("read", use.full(), buffer, 7), 7),
 }
 

@@ -11,7 +11,7 @@ from stat import S_ISLNK
 from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 
 from asyncsys_loop import _convert as convert
-from asyncsys_loop._operation import operation
+from asyncsys_loop._operation import converted, operation
 
 from ._status import fstat
 
@@ -300,8 +300,11 @@ async def listxattr(
     if isinstance(file, str | bytes):
         convert.path_bytes(file, "listxattr")
     sys.audit("os.listxattr", shown)
-    found: bytes = await names(file, _XATTR_SIZE_MAX)
-    return [os.fsdecode(name) for name in found.split(b"\0")[:-1]]
+    return await converted(names(file, _XATTR_SIZE_MAX), _names_in)
+
+
+def _names_in(memory: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in memory.split(b"\0")[:-1]]
 
 
 async def removexattr(

@@ -14,7 +14,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
 from asyncsys_loop import _convert as convert
-from asyncsys_loop._operation import FILE, operation
+from asyncsys_loop._operation import FILE, converted, operation
 
 if TYPE_CHECKING:
     from asyncsys_loop._types import FileDescriptorLike, StrOrBytesPath
@@ -255,7 +255,8 @@ async def eventfd_read(fd: FileDescriptorLike) -> int:
 
 async def eventfd_write(fd: FileDescriptorLike, value: int) -> None:
     """Add to an eventfd; wait while it is full. eventfd(2), os.eventfd_write()."""
-    await _eventfd_write(fd, convert.unsigned(value, 64).to_bytes(8, sys.byteorder))
+    data = convert.unsigned(value, 64).to_bytes(8, sys.byteorder)
+    await converted(_eventfd_write(fd, data), lambda _: None)
 
 
 async def timerfd_create(clockid: int, /, *, flags: int = _TFD_CLOEXEC) -> int:
@@ -277,8 +278,8 @@ async def timerfd_settime(
         What was left until the next expiration, and the interval, before.
     """
     times = [round(seconds * 1e9) for seconds in (initial, interval)]
-    left, every = await timerfd_settime_ns(fd, flags=flags, initial=times[0], interval=times[1])
-    return left * 1e-9, every * 1e-9
+    setting = timerfd_settime_ns(fd, flags=flags, initial=times[0], interval=times[1])
+    return await converted(setting, _in_seconds)
 
 
 async def timerfd_settime_ns(
@@ -286,18 +287,22 @@ async def timerfd_settime_ns(
 ) -> tuple[int, int]:
     """As timerfd_settime(), in nanoseconds. timerfd_settime(2), os.timerfd_settime_ns()."""
     new = _itimerspec.pack(*divmod(interval, 10**9), *divmod(initial, 10**9))
-    return _left_and_interval(await _timerfd_settime(fd, flags, new))
+    return await converted(_timerfd_settime(fd, flags, new), _left_and_interval)
 
 
 async def timerfd_gettime(fd: FileDescriptorLike, /) -> tuple[float, float]:
     """Tell what is left until a timer expires, and its interval, in seconds. timerfd_gettime(2)."""
-    left, every = await timerfd_gettime_ns(fd)
-    return left * 1e-9, every * 1e-9
+    return await converted(timerfd_gettime_ns(fd), _in_seconds)
 
 
 async def timerfd_gettime_ns(fd: FileDescriptorLike, /) -> tuple[int, int]:
     """As timerfd_gettime(), in nanoseconds. timerfd_gettime(2), os.timerfd_gettime_ns()."""
-    return _left_and_interval(await _timerfd_gettime(fd))
+    return await converted(_timerfd_gettime(fd), _left_and_interval)
+
+
+def _in_seconds(nanoseconds: tuple[int, int]) -> tuple[float, float]:
+    left, every = nanoseconds
+    return left * 1e-9, every * 1e-9
 
 
 def _left_and_interval(memory: bytes) -> tuple[int, int]:

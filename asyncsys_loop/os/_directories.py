@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, overload
 
 from asyncsys_loop import _convert as convert
 from asyncsys_loop._native import directory_entries, directory_names
-from asyncsys_loop._operation import operation
+from asyncsys_loop._operation import converted, operation
 
 from ._descriptors import lseek
 from ._descriptors import open as open_descriptor
@@ -127,9 +127,13 @@ async def listdir(path: Any = None) -> list[Any]:
     """
     path = _path_to_list("listdir", path)
     decode = not isinstance(path, bytes)
-    entries = await _read_at_once(path)
-    if entries is not None:
-        return directory_names(entries, decode)
+
+    def names_in(entries: bytes | None) -> list[Any] | None:
+        return None if entries is None else directory_names(entries, decode)
+
+    found = await converted(_read_at_once(path), names_in)
+    if found is not None:
+        return found
     descriptor = await _open_directory_of(path)
     names: list[Any] = []
     try:
@@ -237,7 +241,7 @@ async def getcwdb() -> bytes:
     size = 1024
     while True:
         try:
-            path = await _getcwd(size)
+            path = await converted(_getcwd(size), _without_end)
         except OSError as error:
             if error.errno != ERANGE:
                 raise
@@ -245,12 +249,16 @@ async def getcwdb() -> bytes:
         else:
             if not path.startswith(b"/"):  # "(unreachable)", of another root
                 raise convert.os_error(-ENOENT)
-            return path[:-1]
+            return path
+
+
+def _without_end(path: bytes) -> bytes:
+    return path[:-1]
 
 
 async def getcwd() -> str:
     """Return the working directory. getcwd(2), os.getcwd()."""
-    return os.fsdecode(await getcwdb())
+    return await converted(getcwdb(), os.fsdecode)
 
 
 # scandir()

@@ -11,7 +11,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, AnyStr, Final, NamedTuple, overload
 
 from asyncsys_loop import _convert as convert
-from asyncsys_loop._operation import operation
+from asyncsys_loop._operation import converted, operation
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer  # for type checkers, which all have it
@@ -138,8 +138,8 @@ async def readlink(path: os.PathLike[AnyStr], *, dir_fd: int | None = None) -> A
 async def readlink(path: Any, *, dir_fd: int | None = None) -> Any:
     """Tell what a symbolic link says: bytes if the path is bytes. readlink(2), os.readlink()."""
     path = convert.fspath(path, "readlink")
-    target = await _readlink(dir_fd, path, _PATH_MAX)
-    return target if isinstance(path, bytes) else os.fsdecode(target)
+    asking = _readlink(dir_fd, path, _PATH_MAX)
+    return await (asking if isinstance(path, bytes) else converted(asking, os.fsdecode))
 
 
 async def mkfifo(path: StrOrBytesPath, mode: int = 0o666, *, dir_fd: int | None = None) -> None:
@@ -205,14 +205,17 @@ async def name_to_handle_at(
     mount_id = bytearray(4)
     if not isinstance(file, str | bytes):
         convert.refuse_beside_descriptor("name_to_handle_at", file, dir_fd)
-        await _handle_of_descriptor(file, memory, mount_id)
+        asking = _handle_of_descriptor(file, memory, mount_id)
     else:
         flags = _AT_SYMLINK_FOLLOW if follow_symlinks else 0
-        await _name_to_handle_at(dir_fd, file, memory, mount_id, flags)
-    size, handle_type = struct.unpack_from("=Ii", memory)
-    return FileHandle(
-        handle_type, bytes(memory[8 : 8 + size]), int.from_bytes(mount_id, sys.byteorder)
-    )
+        asking = _name_to_handle_at(dir_fd, file, memory, mount_id, flags)
+
+    def handle(_: None) -> FileHandle:
+        size, handle_type = struct.unpack_from("=Ii", memory)
+        content = bytes(memory[8 : 8 + size])
+        return FileHandle(handle_type, content, int.from_bytes(mount_id, sys.byteorder))
+
+    return await converted(asking, handle)
 
 
 async def open_by_handle_at(mount_fd: int, handle: FileHandle, flags: int) -> int:

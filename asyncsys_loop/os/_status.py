@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from asyncsys_loop import _convert as convert
-from asyncsys_loop._operation import operation
+from asyncsys_loop._operation import converted, operation
 
 from ._constants import (
     STATX_ATIME,
@@ -288,10 +288,10 @@ async def statx(
     if not isinstance(file, str | bytes):
         convert.refuse_beside_descriptor("statx", file, dir_fd, follow_symlinks)
         flags |= _AT_EMPTY_PATH
-        return _statx_result(await _statx_descriptor(file, flags, mask))
+        return await converted(_statx_descriptor(file, flags, mask), _statx_result)
     if not follow_symlinks:
         flags |= _AT_SYMLINK_NOFOLLOW
-    return _statx_result(await _statx(dir_fd, file, flags, mask))
+    return await converted(_statx(dir_fd, file, flags, mask), _statx_result)
 
 
 # struct statfs, the same on x86_64 and aarch64.
@@ -335,12 +335,12 @@ async def statvfs(path: FileDescriptorOrPath) -> os.statvfs_result:
     """Tell what a file system is and has, by a path or a descriptor. statfs(2), os.statvfs()."""
     file = convert.path_or_descriptor(path, "statvfs")
     ask = _statvfs if isinstance(file, str | bytes) else _statvfs_descriptor
-    return _statvfs_result(await ask(file))
+    return await converted(ask(file), _statvfs_result)
 
 
 async def fstatvfs(fd: int, /) -> os.statvfs_result:
     """As statvfs(), of a descriptor. fstatfs(2), os.fstatvfs()."""
-    return _statvfs_result(await _fstatvfs(fd))
+    return await converted(_fstatvfs(fd), _statvfs_result)
 
 
 async def access(
@@ -364,11 +364,8 @@ async def access(
     flags = _AT_EACCESS if effective_ids else 0
     if not follow_symlinks:
         flags |= _AT_SYMLINK_NOFOLLOW
+    asking = _access_flags(dir_fd, path, mode, flags) if flags else _access(dir_fd, path, mode)
     try:
-        if flags:
-            await _access_flags(dir_fd, path, mode, flags)
-        else:
-            await _access(dir_fd, path, mode)
+        return await converted(asking, lambda _: True)
     except OSError:
         return False
-    return True
