@@ -116,7 +116,7 @@ def of_shutil() -> Iterator[tuple[str, Call]]:
             values = values[1:]
         for other in ("new", b"new"):
             yield from (
-                (name, lambda side, v=v, f=function, o=other: getattr(side.shutil, f)(v, o))  # type: ignore[misc]
+                (name, lambda side, v=v, f=function, o=other: getattr(side.shutil, f)(v, o))
                 for v, name in ((v, f"{function}({shown(v)}, {other!r})") for v in values)
             )
         for src in ("file", "dir", "missing", b"file", "link"):
