@@ -12,7 +12,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -274,45 +274,53 @@ async def outcome_of(call: Call, side: Any, root: Path, refused: int = -1) -> Ou
     return outcome
 
 
-def cases() -> Iterator[Any]:
-    for group, listed, comparable in (
-        ("same", SAME, all_of),
-        ("tree", TREES, of_trees),
-        ("listing", LISTINGS, of_listings),
-    ):
-        for name, call in listed.items():
-            yield pytest.param(call, comparable, id=f"{group} {name}")
+def function_of(name: str) -> str:
+    return name.partition("(")[0]
 
 
-@pytest.mark.parametrize(("call", "comparable"), [*cases()])
-async def test_hooks_are_told(call: Call, comparable: Any, tmp_path: Path) -> None:
+GROUPS: dict[str, list[tuple[str, Call, Any]]] = {}
+for listed, comparable_of in ((SAME, all_of), (TREES, of_trees), (LISTINGS, of_listings)):
+    for case, called in listed.items():
+        GROUPS.setdefault(function_of(case), []).append((case, called, comparable_of))
+
+blocks_loop = pytest.mark.blocks_loop("the originals are called in the loop's thread")
+
+
+@blocks_loop
+@pytest.mark.parametrize("function", GROUPS)
+async def test_hooks_are_told(function: str, tmp_path: Path) -> None:
     root = tmp_path / "root"
-    expected = await outcome_of(call, Originals, root)
-    got = await outcome_of(call, Twins, root)
-    assert comparable(got.events, root) == comparable(expected.events, root)
-    assert got.left == expected.left
-    if comparable is all_of:
-        assert got.ended == expected.ended
+    for name, call, comparable in GROUPS[function]:
+        expected = await outcome_of(call, Originals, root)
+        got = await outcome_of(call, Twins, root)
+        assert comparable(got.events, root) == comparable(expected.events, root), name
+        assert got.left == expected.left, name
+        if comparable is all_of:
+            assert got.ended == expected.ended, name
 
 
 # The ways that copying goes, with fewer paths.
-REFUSALS = [n for n in SAME if not n.startswith("copy") or "'file', 'new'" in n or "'link'" in n]
+REFUSED = [n for n in SAME if not n.startswith("copy") or "'file', 'new'" in n or "'link'" in n]
 
 
-@pytest.mark.parametrize("name", REFUSALS)
-async def test_hooks_may_refuse(name: str, tmp_path: Path) -> None:
-    root, refused = tmp_path / "root", 0
-    while True:
-        expected = await outcome_of(SAME[name], Originals, root, refused)
-        got = await outcome_of(SAME[name], Twins, root, refused)
-        assert all_of(got.events, root) == all_of(expected.events, root), refused
-        assert got.left == expected.left, refused
-        if len(expected.events) <= refused:
-            break
-        assert got.ended == expected.ended, refused
-        refused += 1
+@blocks_loop
+@pytest.mark.parametrize("function", dict.fromkeys(map(function_of, REFUSED)))
+async def test_hooks_may_refuse(function: str, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for name in REFUSED:
+        refused, more = 0, function_of(name) == function
+        while more:
+            expected = await outcome_of(SAME[name], Originals, root, refused)
+            got = await outcome_of(SAME[name], Twins, root, refused)
+            assert all_of(got.events, root) == all_of(expected.events, root), (name, refused)
+            assert got.left == expected.left, (name, refused)
+            more = len(expected.events) > refused
+            if more:
+                assert got.ended == expected.ended, (name, refused)
+                refused += 1
 
 
+@blocks_loop
 async def test_what_is_refused_of_a_tree_is_not_done(tmp_path: Path) -> None:
     root, call = tmp_path / "root", TREES["copytree('dir', 'new')"]
     refused: dict[str, set[Any]] = {}
