@@ -191,7 +191,7 @@ async def cancelled_at(
 both_ways = pytest.mark.parametrize(
     "fast_path",
     [
-        pytest.param(True, id="fast path"),
+        pytest.param(True, id="fast path", marks=pytest.mark.loop(fast_path=True)),
         pytest.param(False, id="table", marks=pytest.mark.loop(fast_path=False)),
     ],
 )

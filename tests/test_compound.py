@@ -13,12 +13,7 @@ import asyncsys_loop
 from asyncsys_loop import os as twins
 from asyncsys_loop import stats
 
-from .support import claimed, descriptors
-
-fast_or_not = pytest.mark.parametrize(
-    "fast",
-    [pytest.param(fast, marks=pytest.mark.loop(fast_path=fast)) for fast in (True, False)],
-)
+from .support import both_ways, claimed, descriptors
 
 
 def touch(directory: Path, names: set[str]) -> None:
@@ -26,22 +21,22 @@ def touch(directory: Path, names: set[str]) -> None:
         (directory / name).touch()
 
 
-@fast_or_not
+@both_ways
 @pytest.mark.parametrize("size", [0, 1, 4096, 65535, 65536, 65537, 300_000])
-async def test_whole_files(tmp_path: Path, size: int, fast: bool) -> None:
+async def test_whole_files(tmp_path: Path, size: int, fast_path: bool) -> None:
     before = descriptors()
     path = tmp_path / "file"
     path.write_bytes(os.urandom(size))
     assert await asyncsys_loop.Path(path).read_bytes() == path.read_bytes()
     assert await asyncsys_loop.Path(path).read_bytes() == path.read_bytes()
-    if size < 65536 and not fast:
+    if size < 65536 and not fast_path:
         assert stats().submitted == 2  # one trip each
     assert descriptors() == before
 
 
-@fast_or_not
-async def test_what_is_no_regular_file(tmp_path: Path, fast: bool) -> None:
-    del fast
+@both_ways
+async def test_what_is_no_regular_file(tmp_path: Path, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     before = descriptors()
     with pytest.raises(IsADirectoryError) as caught:
         await asyncsys_loop.Path(tmp_path).read_bytes()
@@ -55,9 +50,9 @@ async def test_what_is_no_regular_file(tmp_path: Path, fast: bool) -> None:
     assert descriptors() == before
 
 
-@fast_or_not
-async def test_fifo(tmp_path: Path, fast: bool) -> None:
-    del fast
+@both_ways
+async def test_fifo(tmp_path: Path, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     reading = asyncio.create_task(asyncsys_loop.Path(fifo).read_bytes())
@@ -67,9 +62,9 @@ async def test_fifo(tmp_path: Path, fast: bool) -> None:
     assert await reading == b"all of it"
 
 
-@fast_or_not
+@both_ways
 @pytest.mark.parametrize("count", [0, 1, 1000, 5000])
-async def test_whole_directories(tmp_path: Path, count: int, fast: bool) -> None:
+async def test_whole_directories(tmp_path: Path, count: int, fast_path: bool) -> None:
     names = {f"a name that is rather long, number {number}" for number in range(count)}
     await asyncio.to_thread(touch, tmp_path, names)
     before = descriptors()
@@ -80,7 +75,7 @@ async def test_whole_directories(tmp_path: Path, count: int, fast: bool) -> None
         async for entry in entries:
             assert await entry.is_file()
             break
-    if count <= 1000 and not fast:
+    if count <= 1000 and not fast_path:
         assert stats().submitted == 4
     assert descriptors() == before
 
@@ -95,9 +90,11 @@ async def test_whole_directories(tmp_path: Path, count: int, fast: bool) -> None
     ],
     ids=["small", "large", "listdir", "many"],
 )
-@fast_or_not
-async def test_cancelled_anywhere(tmp_path: Path, call: Callable[[Path], Any], fast: bool) -> None:
-    del fast
+@both_ways
+async def test_cancelled_anywhere(
+    tmp_path: Path, call: Callable[[Path], Any], fast_path: bool
+) -> None:
+    del fast_path  # an option of the loop
     (tmp_path / "small").write_bytes(bytes(100))
     (tmp_path / "large").write_bytes(bytes(100_000))
     (tmp_path / "many").mkdir()

@@ -25,16 +25,7 @@ import asyncsys_loop
 from asyncsys_loop import io as layers
 from asyncsys_loop._file_raw import FileIO
 
-from .support import bytes_in, claimed, descriptors, output_of, run_python, until
-
-# Both ways of a call: answered in place, and through the table.
-both_ways = pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param("inline", marks=pytest.mark.loop(fast_path=True)),
-        pytest.param("table", marks=pytest.mark.loop(fast_path=False)),
-    ],
-)
+from .support import both_ways, bytes_in, claimed, descriptors, output_of, run_python, until
 
 
 async def awaited(value: Any) -> Any:
@@ -288,7 +279,7 @@ async def test_a_descriptor_that_was_given(tmp_path: Path) -> None:
 
 
 @both_ways
-async def test_cancelled_open_leaves_nothing(tmp_path: Path, way: str) -> None:
+async def test_cancelled_open_leaves_nothing(tmp_path: Path, fast_path: bool) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
     before = descriptors()
@@ -716,7 +707,7 @@ asyncsys_loop.run(main())
 
 
 @both_ways
-async def test_two_tasks_do_not_mix_their_bytes(tmp_path: Path, way: str) -> None:
+async def test_two_tasks_do_not_mix_their_bytes(tmp_path: Path, fast_path: bool) -> None:
     path = tmp_path / "file"
 
     async def write(file: Any, number: int) -> None:
@@ -847,7 +838,9 @@ async def read_lines(file: asyncsys_loop.AsyncFile[AnyStr], hint: int, between: 
 
 @both_ways
 @pytest.mark.parametrize("buffering", [0, 16, 4096])
-async def test_cancelled_reads_lose_nothing(tmp_path: Path, buffering: int, way: str) -> None:
+async def test_cancelled_reads_lose_nothing(
+    tmp_path: Path, buffering: int, fast_path: bool
+) -> None:
     chance = random.Random(buffering)
     path = tmp_path / "file"
     content = bytes(chance.randbytes(60_000))
@@ -868,11 +861,11 @@ async def test_cancelled_reads_lose_nothing(tmp_path: Path, buffering: int, way:
             cancelled += stopped
             found += data or b""
     assert found == content
-    assert cancelled or way == "inline"
+    assert cancelled or fast_path
 
 
 @both_ways
-async def test_cancelled_reads_of_text_lose_nothing(tmp_path: Path, way: str) -> None:
+async def test_cancelled_reads_of_text_lose_nothing(tmp_path: Path, fast_path: bool) -> None:
     chance = random.Random(1)
     path = tmp_path / "file"
     text = "".join(
@@ -922,7 +915,7 @@ async def test_cancelled_readlines_take_no_line(mode: str, hint: int) -> None:
 @both_ways
 @pytest.mark.parametrize(("mode", "buffering"), [("wb", 16), ("wb", 5000), ("ab", 16), ("r+b", 16)])
 async def test_cancelled_writes_write_all_or_nothing(
-    tmp_path: Path, mode: str, buffering: int, way: str
+    tmp_path: Path, mode: str, buffering: int, fast_path: bool
 ) -> None:
     chance = random.Random(buffering)
     path = tmp_path / "file"
@@ -981,7 +974,7 @@ async def test_a_cancelled_write_that_was_written_in_part(
 
 
 @both_ways
-async def test_cancelled_closing_writes_and_closes(tmp_path: Path, way: str) -> None:
+async def test_cancelled_closing_writes_and_closes(tmp_path: Path, fast_path: bool) -> None:
     for pause in range(30):
         path = tmp_path / str(pause)
         file = await asyncsys_loop.open(path, "w")

@@ -17,13 +17,7 @@ import asyncsys_loop
 from asyncsys_loop import os as twins
 from asyncsys_loop import stats, syscall
 
-from .support import bytes_in, cancelled_at, fill, interposed, until
-
-# With the fast path and without.
-fast_or_not = pytest.mark.parametrize(
-    "fast",
-    [pytest.param(fast, marks=pytest.mark.loop(fast_path=fast)) for fast in (True, False)],
-)
+from .support import both_ways, bytes_in, cancelled_at, fill, interposed, until
 
 
 class Ends:
@@ -160,10 +154,10 @@ async def test_wait_for_at_any_moment() -> None:
     os.close(writer)
 
 
-@fast_or_not
+@both_ways
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-async def test_a_write_that_took_a_part(kind: str, fast: bool) -> None:
-    del fast  # an option of the loop
+async def test_a_write_that_took_a_part(kind: str, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     ends = os.pipe() if kind == "pipe" else [end.detach() for end in socket.socketpair()]
     reader, writer = ends
     data = os.urandom(2**20)
@@ -255,13 +249,17 @@ READS: dict[str, Callable[[Any], Coroutine[Any, Any, Any]]] = {
 }
 
 
-@fast_or_not
+@both_ways
 @pytest.mark.parametrize("way", [*READS])
 @pytest.mark.parametrize("layer", ["raw", "buffered", "text"])
 async def test_reads_lose_nothing(
-    layer: str, way: str, fast: bool, source: Callable[[], int], request: pytest.FixtureRequest
+    layer: str,
+    way: str,
+    fast_path: bool,
+    source: Callable[[], int],
+    request: pytest.FixtureRequest,
 ) -> None:
-    del fast  # an option of the loop
+    del fast_path  # an option of the loop
     kind = request.node.callspec.params["source"]
     if (
         (way == "readinto" and layer == "text")
@@ -318,10 +316,10 @@ async def test_who_waits_for_what_was_given_back() -> None:
     os.close(writer)
 
 
-@fast_or_not
+@both_ways
 @pytest.mark.parametrize("way", ["flush", "write", "line buffering"])
-async def test_writes_double_nothing(way: str, fast: bool) -> None:
-    del fast  # an option of the loop
+async def test_writes_double_nothing(way: str, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     taking = 2**16
     turn, ended = 0, False
     while not ended:
@@ -360,10 +358,10 @@ async def test_writes_double_nothing(way: str, fast: bool) -> None:
         assert turn < 1000
 
 
-@fast_or_not
+@both_ways
 @pytest.mark.parametrize("mode", ["w", "wb"])
-async def test_writelines_tells_how_many_were_taken(mode: str, fast: bool) -> None:
-    del fast  # an option of the loop
+async def test_writelines_tells_how_many_were_taken(mode: str, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     reader, writer = os.pipe()
     file: Any = await asyncsys_loop.open(writer, mode, 50)
     items = [f"{number}\n" * 10_000 for number in range(10)]
@@ -406,9 +404,9 @@ async def test_an_encoder_forgets_what_was_not_written() -> None:
     os.close(reader)
 
 
-@fast_or_not
-async def test_the_position_may_be_moved_by_another(tmp_path: Path, fast: bool) -> None:
-    del fast  # an option of the loop
+@both_ways
+async def test_the_position_may_be_moved_by_another(tmp_path: Path, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
     async with asyncsys_loop.open(path, "rb", 0) as file:

@@ -23,13 +23,7 @@ from asyncsys_loop import os as twins
 from asyncsys_loop import stats, syscall
 from asyncsys_loop._attach import running_engine
 
-from .support import PAGE, bytes_in, descriptors, fill, output_of, until
-
-# With the fast path and without: what is not ready waits all the same.
-fast_or_not = pytest.mark.parametrize(
-    "fast",
-    [pytest.param(fast, marks=pytest.mark.loop(fast_path=fast)) for fast in (True, False)],
-)
+from .support import PAGE, both_ways, bytes_in, descriptors, fill, output_of, until
 
 
 @asynccontextmanager
@@ -48,9 +42,9 @@ async def waiting(*coroutines: Any) -> AsyncIterator[list["asyncio.Task[Any]"]]:
 # Reading
 
 
-@fast_or_not
-async def test_read_of_an_empty_pipe_waits(pipe: tuple[int, int], fast: bool) -> None:
-    del fast  # an option of the loop
+@both_ways
+async def test_read_of_an_empty_pipe_waits(pipe: tuple[int, int], fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     async with waiting(twins.read(pipe[0], 100)) as (task,):
         await asyncio.sleep(0.01)
         assert stats().workers == 0
@@ -58,9 +52,9 @@ async def test_read_of_an_empty_pipe_waits(pipe: tuple[int, int], fast: bool) ->
         assert await task == b"data"
 
 
-@fast_or_not
-async def test_readinto_of_an_empty_pipe_waits(pipe: tuple[int, int], fast: bool) -> None:
-    del fast  # an option of the loop
+@both_ways
+async def test_readinto_of_an_empty_pipe_waits(pipe: tuple[int, int], fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     buffer = bytearray(100)
     async with waiting(twins.readinto(pipe[0], buffer)) as (task,):
         with pytest.raises(BufferError):
@@ -164,9 +158,9 @@ class Sources:
 @pytest.mark.parametrize(
     "kind", ["pipe", "fifo", "terminal", "socket", "eventfd", "inotify", "timerfd"]
 )
-@fast_or_not
-async def test_all_that_can_be_waited_for(kind: str, tmp_path: Path, fast: bool) -> None:
-    del fast  # an option of the loop
+@both_ways
+async def test_all_that_can_be_waited_for(kind: str, tmp_path: Path, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     with ExitStack() as stack:
         fd, make_readable, expected = getattr(Sources(stack, tmp_path), kind)()
         async with waiting(twins.read(fd, 1024)) as (task,):
@@ -211,9 +205,9 @@ def two_messages(kind: str, stack: ExitStack) -> tuple[int, bytes, bytes]:
 
 
 @pytest.mark.parametrize("kind", ["datagram", "seqpacket", "long datagram", "packets", "semaphore"])
-@fast_or_not
-async def test_a_read_takes_one_message(kind: str, fast: bool) -> None:
-    del fast  # an option of the loop
+@both_ways
+async def test_a_read_takes_one_message(kind: str, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     with ExitStack() as stack:
         fd, first, second = two_messages(kind, stack)
         assert await twins.read(fd, 2**19) == first
@@ -255,9 +249,9 @@ async def test_wrong_end(pipe: tuple[int, int]) -> None:
 # Writing
 
 
-@fast_or_not
-async def test_write_to_a_full_pipe_waits(pipe: tuple[int, int], fast: bool) -> None:
-    del fast  # an option of the loop
+@both_ways
+async def test_write_to_a_full_pipe_waits(pipe: tuple[int, int], fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     size = fill(pipe[1])
     async with waiting(twins.write(pipe[1], b"more")) as (task,):
         assert stats().workers == 0
@@ -266,10 +260,10 @@ async def test_write_to_a_full_pipe_waits(pipe: tuple[int, int], fast: bool) -> 
     assert os.read(pipe[0], 100) == b"more"
 
 
-@fast_or_not
+@both_ways
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-async def test_long_write_takes_what_there_is_room_for(kind: str, fast: bool) -> None:
-    del fast  # an option of the loop
+async def test_long_write_takes_what_there_is_room_for(kind: str, fast_path: bool) -> None:
+    del fast_path  # an option of the loop
     if kind == "pipe":
         reader, writer = os.pipe()
     else:

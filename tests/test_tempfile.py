@@ -17,15 +17,7 @@ import pytest
 import asyncsys_loop
 from asyncsys_loop import tempfile
 
-from .support import descriptors, output_of, until
-
-both_ways = pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param("inline", marks=pytest.mark.loop(fast_path=True)),
-        pytest.param("table", marks=pytest.mark.loop(fast_path=False)),
-    ],
-)
+from .support import both_ways, descriptors, output_of, until
 
 
 @pytest.fixture(autouse=True)
@@ -389,7 +381,7 @@ async def use(kind: str) -> None:
     "kind",
     ["mkstemp", "mkdtemp", "directory", "spooled", "TemporaryFile", "NamedTemporaryFile"],
 )
-async def test_cancelled(directory: Path, kind: str, way: str) -> None:
+async def test_cancelled(directory: Path, kind: str, fast_path: bool) -> None:
     chance = random.Random(kind)
     await use(kind)
     before = descriptors()
