@@ -281,7 +281,7 @@ guest_fast_path_6.1 := 1
 guest_fast_path_6.12 := 0
 guest_fast_path_newest := 0
 guest_pytest = ASYNCSYS_EXECUTOR=kmod ASYNCSYS_BASE=$(guest_base_$*) ASYNCSYS_FAST_PATH=$(guest_fast_path_$*) \
-    ASYNCSYS_TIME_SCALE=20 PYTEST_TIMEOUT=600 ASYNCSYS_STRESS=20000 ASYNCSYS_EXAMPLES=0.1 \
+    ASYNCSYS_TIME_SCALE=20 PYTEST_TIMEOUT=600 ASYNCSYS_STRESS=20000 ASYNCSYS_EXAMPLES=0.02 \
     HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis PYTHONPYCACHEPREFIX=$(PYTHONPYCACHEPREFIX) \
     python -m pytest -q -o cache_dir=/tmp/cache -m "not browser and not model"
 # What `make test` has time for: the files that test what an executor does, rather than what is built on it.
