@@ -393,7 +393,13 @@ async def test_cancelled_while_it_gives_way(path: Path) -> None:
 async def test_a_read_that_is_cancelled_as_it_gives_way_has_taken_nothing() -> None:
     reader, writer = os.pipe()
     data = os.urandom(300)
-    os.write(writer, data)
+    os.write(writer, b"x" + data)
+    try:
+        os.preadv(reader, [bytearray(1)], -1, os.RWF_NOWAIT)
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        pytest.skip("NOT TESTED: reads that give way: no RWF_NOWAIT of pipes before Linux 6.4")
     received = b""
     cancelled = 0
     while len(received) < 200:
