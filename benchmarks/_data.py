@@ -126,14 +126,15 @@ class Data:
         fd = os.open(self.large, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            resident = _resident_pages(fd, self.blocks * BLOCK)
+            resident = resident_pages(fd, self.blocks * BLOCK)
         finally:
             os.close(fd)
         if resident > self.blocks // 1000:
             raise Unavailable(f"{resident} pages stay cached: these reads wouldn't be cold")
 
 
-def _resident_pages(fd: int, length: int) -> int:
+def resident_pages(fd: int, length: int) -> int:
+    """Count the pages of a file in the page cache. `fd` is open for reading and writing."""
     with mmap.mmap(fd, length) as mapping:
         address = ctypes.c_char.from_buffer(mapping)
         pages = ctypes.create_string_buffer(length // mmap.PAGESIZE)
