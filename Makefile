@@ -310,7 +310,7 @@ quick_guest_steps: $(foreach k,$(call have_trees,tools $(KERNELS)),$(if $(filter
 	@$(if $(call have_trees,tools $(KERNELS)),,echo "NOT TESTED: the kernel module: there are no guests")
 
 kmod-pytest-%:
-	@tools/step $@ kmod/vm/vm run --timeout 3000 --venv $(venv) $* '$(guest_pytest)'
+	@tools/step $@ kmod/vm/vm run --timeout 7200 --venv $(venv) $* '$(guest_pytest)'
 
 kmod-quick-%:
 	@tools/step $@ kmod/vm/vm run --timeout 1800 --venv $(venv) $* '$(guest_pytest) $(quick_tests)'
