@@ -205,12 +205,38 @@ async def test_close_of_what_was_read(path: Path) -> None:
 # What isn't
 
 
+def is_cached(fd: int) -> bool:
+    try:
+        os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# A disk may be so quick, and a processor so slow, that what isn't cached is there before the kernel
+# has said so. Then it's asked again, as often as this.
+TIMES = 20
+
+
+async def skip_where_nothing_waits(fd: int, writable: int) -> None:
+    for _ in range(TIMES):
+        await drop_from_cache(writable)
+        if not is_cached(fd):
+            return
+    os.close(writable)
+    pytest.skip("NOT TESTED: uncached reads: this disk answers at once")
+
+
 @need_cached_reads
 async def test_reads_of_what_is_not_cached(path: Path, fd: int) -> None:
     writable = os.open(path, os.O_RDWR)
-    await drop_from_cache(writable)
+    await skip_where_nothing_waits(fd, writable)
+    answered: list[bool] = []
+    while len(answered) < TIMES and False not in answered:
+        await drop_from_cache(writable)
+        answered.append(await inline(twins.pread(fd, 100, 0)))
     os.close(writable)
-    assert not await inline(twins.pread(fd, 100, 0))
+    assert False in answered
     assert await twins.pread(fd, 2**20, 0) == CONTENT
 
 
@@ -219,22 +245,28 @@ async def test_reads_of_what_is_not_cached(path: Path, fd: int) -> None:
 async def test_reads_of_what_is_partly_cached(path: Path, fd: int, at_offset: bool) -> None:
     with path.open("r+b") as file:
         file.write(os.urandom(64 * PAGE))
-    expected = path.read_bytes()
+    expected = path.read_bytes()[: 64 * PAGE]
     writable = os.open(path, os.O_RDWR)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)  # no read-ahead
-    await drop_from_cache(writable)
-    os.posix_fadvise(writable, 0, 0, os.POSIX_FADV_RANDOM)
-    os.pread(writable, 3 * PAGE, 0)
+    for descriptor in (fd, writable):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)  # no read-ahead
+    await skip_where_nothing_waits(fd, writable)
+    submitted: list[int] = []
+    while len(submitted) < TIMES and 1 not in submitted:
+        await drop_from_cache(writable)
+        os.pread(writable, 3 * PAGE, 0)
+        before = stats()
+        if at_offset:
+            assert await twins.pread(fd, 64 * PAGE, 0) == expected
+        else:
+            buffer = bytearray(64 * PAGE)
+            os.lseek(fd, 0, os.SEEK_SET)
+            assert await twins.readinto(fd, buffer) == 64 * PAGE
+            assert buffer == expected
+            assert os.lseek(fd, 0, os.SEEK_CUR) == 64 * PAGE
+        submitted.append(stats().submitted - before.submitted)
     os.close(writable)
-    before = stats()
-    if at_offset:
-        assert await twins.pread(fd, 64 * PAGE, 0) == expected[: 64 * PAGE]
-    else:
-        buffer = bytearray(64 * PAGE)
-        assert await twins.readinto(fd, buffer) == 64 * PAGE
-        assert buffer == expected[: 64 * PAGE]
-        assert os.lseek(fd, 0, os.SEEK_CUR) == 64 * PAGE
-    assert stats().submitted == before.submitted + 1  # the rest, in one call
+    assert 1 in submitted  # the rest, in one call
+    assert max(submitted) == 1
 
 
 async def test_direct_reads_wait_for_the_disk(path: Path) -> None:
