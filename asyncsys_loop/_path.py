@@ -73,6 +73,8 @@ _AT_ONCE: Final = 16
 _ANOTHER_TYPE: Final = -1  # neither a directory nor a regular file nor a symbolic link
 
 _MAGIC: Final = re.compile(r"[*?\[]")
+# What glob() takes for a name that isn't there; up to Python 3.12, also one that no file can have.
+_NOT_THERE: Final = OSError if sys.version_info >= (3, 13) else (OSError, ValueError)
 
 
 def _is_written_so(path: StrPath) -> TypeGuard[str]:
@@ -1038,7 +1040,7 @@ class _Glob:
         """Read a directory for the part at `index`; return what is found, and stack what isn't."""
         try:
             entries = await _read_directory(path or ".")
-        except (OSError, ValueError):
+        except _NOT_THERE:
             return []
         recursive = self.parts[index] == "**"
         combined = recursive and self._is_combined(index)
@@ -1071,6 +1073,6 @@ class _Glob:
 async def _exists(path: str) -> bool:
     try:
         await aos.lstat(path or ".")
-    except (OSError, ValueError):
+    except _NOT_THERE:
         return False
     return True
