@@ -272,8 +272,9 @@ pytest-%:
 
 # ---- guests: the kernel module's C tests, the library's C tests on it, and pytest on it, for each kernel ----------------
 
-# Each kernel has one of the base loops, and of the fast path on and off; a guest without hardware virtualisation is ten to twenty times slower, so time
-# limits are longer there, and tests that only repeat themselves or generate examples do it less often.
+# Each kernel has one of the base loops, and the fast path or not. A guest without hardware virtualisation is ten to
+# twenty times slower, so time limits are longer there, and tests that only repeat themselves or generate examples do it
+# less often.
 guest_base_6.1 := uvloop
 guest_base_6.12 := asyncio
 guest_base_newest := uvloop

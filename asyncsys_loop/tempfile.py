@@ -135,17 +135,17 @@ async def _is_usable(directory: str) -> bool:
     for _ in range(_TRIES):
         path = _os.path.join(directory, next(names))
         try:
-            fd = await _made(_open_new(path), _discard)
+            made = await _made(_open_new(path), _discard)
         except FileExistsError:
             continue
         except OSError:
             return False
         try:
-            await _aos.write(fd[0], b"blat")
+            await _aos.write(made[0], b"blat")
         except OSError:
             return False
         finally:
-            await _settled(_discard(fd))
+            await _settled(_discard(made))
         return True
     return False
 

@@ -7,22 +7,18 @@ promise (TREES, LISTINGS). test_os_parity.py does it for os.
 Then each event is refused once: nothing has been done by then that Python's own hasn't done.
 """
 
-import inspect
 import itertools
 import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import asyncsys_loop
-import asyncsys_loop.io
-
 from .audit import Event, RefusedError, heard
+from .sides import Call, Originals, Twins, ended, settled
 from .trees import NOW, Tree, error_of, make, snapshot, working_directory
 
 TREE: Tree = {
@@ -36,39 +32,6 @@ TREE: Tree = {
     "dangling": "nope",
     "fifo": None,
 }
-
-
-class Originals:
-    shutil: Any = shutil
-    tempfile: Any = tempfile
-    Path: Any = pathlib.Path
-    open: Any = staticmethod(open)
-
-
-class Twins:
-    shutil: Any = asyncsys_loop.shutil
-    tempfile: Any = asyncsys_loop.tempfile
-    Path: Any = asyncsys_loop.Path
-    open: Any = staticmethod(asyncsys_loop.open)
-
-
-Call = Callable[[Any], Any]
-
-
-async def settled(value: Any) -> Any:
-    """Await what is to be awaited, read what is to be iterated, close what is open."""
-    if inspect.isawaitable(value):
-        value = await value
-    if hasattr(value, "__aiter__") and not hasattr(value, "close"):
-        return [item async for item in value]
-    if hasattr(value, "__next__") and not hasattr(value, "read"):
-        return list(value)
-    for end in ("close", "cleanup"):
-        if hasattr(value, end):
-            await settled(getattr(value, end)())
-    if isinstance(value, tuple) and value and isinstance(value[0], int) and len(value) == 2:
-        os.close(value[0])  # of mkstemp()
-    return None
 
 
 def calls(
@@ -264,7 +227,7 @@ async def outcome_of(call: Call, side: Any, root: Path, refused: int = -1) -> Ou
             tempfile.gettempdir()
         with heard(refused) as outcome.events:
             try:
-                await settled(call(side))
+                await ended(call(side), "close", "cleanup")
             except Exception as error:  # noqa: BLE001  (whatever it is, it is compared)
                 outcome.ended = error_of(error)
                 if "embedded null" in str(error):  # Python 3.11 has two texts for it, 3.13 one

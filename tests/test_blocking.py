@@ -20,13 +20,20 @@ from .support import bytes_in, descriptors, fill, until
 
 COUNT = 10
 
-few_threads = pytest.mark.parametrize(
-    "fast",
-    [
-        pytest.param(fast, marks=pytest.mark.loop(fast_path=fast, max_workers=2))
-        for fast in (True, False)
-    ],
-)
+
+def threads(count: int) -> pytest.MarkDecorator:
+    """Of so few, with the fast path and without."""
+    return pytest.mark.parametrize(
+        "fast",
+        [
+            pytest.param(fast, marks=pytest.mark.loop(fast_path=fast, max_workers=count))
+            for fast in (True, False)
+        ],
+    )
+
+
+few_threads = threads(2)
+one_thread = threads(1)
 
 
 # What lies behind a magic link isn't found by RESOLVE_CACHED, as what isn't in the dentry cache, or
@@ -119,15 +126,6 @@ async def test_others_go_on(name: str, prefix: str, fast: bool, tmp_path: Path) 
         assert stats().in_flight == stats().queued == 0
         assert descriptors() == before
         assert not running_engine().places.locked()
-
-
-one_thread = pytest.mark.parametrize(
-    "fast",
-    [
-        pytest.param(fast, marks=pytest.mark.loop(fast_path=fast, max_workers=1))
-        for fast in (True, False)
-    ],
-)
 
 
 @one_thread

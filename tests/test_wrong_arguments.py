@@ -5,21 +5,17 @@ filenames of an OSError, the classes and words of warnings, and the tree that is
 other errors are another one's in each Python.) test_os_parity.py does it for os.
 """
 
-import inspect
-import os
-import pathlib
 import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import asyncsys_loop
-
+from .sides import Call, Originals, Twins, ended, settled
 from .trees import Tree, make, snapshot, working_directory
 
 TREE: Tree = {"file": b"content", "other": b"x", "dir": {"a": b"a"}, "link": "file"}
@@ -34,41 +30,6 @@ class Object:
 NO_NUMBERS = [None, 1.5, "a\0b", b"a\0b", "\ud800", Object(), "", b"", ["x"], b"file", Path("file")]
 VALUES = [*NO_NUMBERS, 12345, 2**40]
 LONG = "x" * 300
-
-Call = Callable[[Any], Any]
-
-
-class Originals:
-    shutil: Any = shutil
-    tempfile: Any = tempfile
-    Path: Any = pathlib.Path
-    open: Any = staticmethod(open)
-
-
-class Twins:
-    shutil: Any = asyncsys_loop.shutil
-    tempfile: Any = asyncsys_loop.tempfile
-    Path: Any = asyncsys_loop.Path
-    open: Any = staticmethod(asyncsys_loop.open)
-
-
-async def settled(value: Any) -> Any:
-    if inspect.isawaitable(value):
-        value = await value
-    if hasattr(value, "__aiter__") and not hasattr(value, "close"):
-        return [item async for item in value]
-    return list(value) if inspect.isgenerator(value) else value
-
-
-async def ended(value: Any) -> Any:
-    """Await what a call gives, and close what it opened."""
-    value = await settled(value)
-    for end in ("rollover", "close", "cleanup"):
-        if hasattr(value, end):
-            await settled(getattr(value, end)())
-    if isinstance(value, tuple) and type(value[0]) is int:
-        os.close(value[0])  # of mkstemp()
-    return value
 
 
 def shown(value: Any) -> str:
@@ -295,7 +256,7 @@ async def outcome_of(call: Call, side: Any, root: Path) -> tuple[Any, ...]:
             warnings.simplefilter("always")
             error: Any = None
             try:
-                await ended(call(side))
+                await ended(call(side), "rollover", "close", "cleanup")
             except Exception as raised:  # noqa: BLE001  (whatever it is, it is compared)
                 error = error_of(raised)
             # Not of files that were left open: test_tempfile.py and test_files.py tell of them.

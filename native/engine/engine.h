@@ -157,7 +157,7 @@ enum inline_answer answer_inline(enum inline_way way, uint32_t number, int64_t w
 bool answer_read_file(struct call *call, struct statx *status);
 /* For a read or write of a descriptor that can be waited for: WAIT or PIECE where it could block. */
 enum inline_answer may_block(const int64_t words[6], bool writing);
-/* Whether an open may wait for the other end of a FIFO: false if it doesn't, by what the kernel has cached. */
+/* Whether an open may wait for the other end of a FIFO. What isn't cached may be one. */
 bool may_open_fifo(enum inline_way way, const int64_t words[6]);
 bool is_fifo(int fd);
 int inline_init(void);
