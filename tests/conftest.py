@@ -29,7 +29,7 @@ from asyncsys_loop import _engine
 from asyncsys_loop._attach import engine_of
 from asyncsys_loop._loop import BASES, default_base
 
-from .support import TIME_SCALE, examples
+from .support import TIME_SCALE, examples, exec_threads
 
 # For how long a callback may hold up its loop, in seconds. Generous: who makes a blocking call by
 # mistake makes one that doesn't return at all, in these tests.
@@ -195,16 +195,6 @@ def _descriptors() -> dict[str, str]:
     return found
 
 
-def _exec_threads() -> list[str]:
-    names = []
-    for task in Path("/proc/self/task").iterdir():
-        try:
-            names.append((task / "comm").read_text().strip())
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it left meanwhile
-    return [name for name in names if name.startswith("asyncsys-")]
-
-
 def _left_in_process(before: dict[str, str]) -> list[str]:
     left = [
         f"descriptor {fd}: {what}" for fd, what in _descriptors().items() if before.get(fd) != what
@@ -214,7 +204,7 @@ def _left_in_process(before: dict[str, str]) -> list[str]:
         for fd, what in before.items()
         if not os.path.lexists(f"/proc/self/fd/{fd}")
     ]
-    left += [f"thread {name}" for name in _exec_threads()]
+    left += [f"thread {name}" for name in exec_threads().values()]
     return left
 
 

@@ -116,6 +116,16 @@ def descriptors() -> set[str]:
     return found
 
 
+def exec_threads() -> dict[int, str]:
+    """Return the names of this process's exec threads and watches, by their thread ids."""
+    found = {}
+    for task in Path("/proc/self/task").iterdir():
+        # One that leaves has no file any more, or one that can't be read.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found[int(task.name)] = (task / "comm").read_text().strip()
+    return {thread: name for thread, name in found.items() if name.startswith("asyncsys-")}
+
+
 def run_python(
     source: str, *options: str, timeout: float = 30, **environment: str
 ) -> subprocess.CompletedProcess[str]:

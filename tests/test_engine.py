@@ -22,7 +22,7 @@ from asyncsys_loop import _engine, stats, syscall
 from asyncsys_loop._attach import running_engine
 from asyncsys_loop._loop import default_base
 
-from .support import Stuck, claimed, output_of, stuck, until
+from .support import Stuck, claimed, exec_threads, output_of, stuck, until
 
 pytestmark = pytest.mark.through_the_table
 
@@ -388,12 +388,12 @@ async def test_a_call_that_blocks_later_than_others_is_noticed() -> None:
         await blocker.leave()
 
 
-def test_no_thread_before_the_first_call(exec_threads: "ExecThreads") -> None:
+def test_no_thread_before_the_first_call() -> None:
     async def main() -> None:
         assert stats().workers == 0
         await asyncio.sleep(0.01)
         assert stats().workers == 0
-        assert exec_threads() == []
+        assert exec_threads() == {}
         await syscall("getppid")
         # A second one where the first one got no processor: it looks blocked.
         assert stats().workers in {1, 2}
@@ -401,30 +401,16 @@ def test_no_thread_before_the_first_call(exec_threads: "ExecThreads") -> None:
     asyncsys_loop.run(main())
 
 
-class ExecThreads:
-    """The exec threads of this process, and how often each has been given the processor."""
-
-    def __call__(self) -> list[int]:
-        return sorted(
-            int(task.name)
-            for task in Path("/proc/self/task").iterdir()
-            if (task / "comm").read_text().startswith("asyncsys-")
-        )
-
-    def switches(self) -> dict[int, list[str]]:
-        return {
-            thread: [
-                line
-                for line in Path(f"/proc/self/task/{thread}/status").read_text().splitlines()
-                if "ctxt_switches" in line
-            ]
-            for thread in self()
-        }
-
-
-@pytest.fixture
-def exec_threads() -> ExecThreads:
-    return ExecThreads()
+def switches() -> dict[int, list[str]]:
+    """Return how often each exec thread has been given the processor."""
+    return {
+        thread: [
+            line
+            for line in Path(f"/proc/self/task/{thread}/status").read_text().splitlines()
+            if "ctxt_switches" in line
+        ]
+        for thread in exec_threads()
+    }
 
 
 @pytest.fixture
@@ -432,7 +418,7 @@ def short_idle_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_engine, "IDLE_MILLISECONDS", 50)
 
 
-async def test_threads_leave_when_idle(short_idle_time: None, exec_threads: ExecThreads) -> None:
+async def test_threads_leave_when_idle(short_idle_time: None) -> None:
     async with stuck(8) as blockers:
         assert stats().workers >= 8
         for blocker in blockers[1:]:
@@ -441,7 +427,7 @@ async def test_threads_leave_when_idle(short_idle_time: None, exec_threads: Exec
         await until(lambda: stats().workers == 1)
         blockers[0].let_go()
     await until(lambda: stats().workers == 0)
-    assert len(exec_threads()) <= 1  # the watch, which sleeps
+    await until(lambda: len(exec_threads()) <= 1)  # the watch, which sleeps
     assert await syscall("getppid") == os.getppid()
     assert await asyncio.gather(*(syscall("getppid") for _ in range(100)))
 
@@ -453,20 +439,20 @@ async def test_calls_are_not_lost_where_threads_are_leaving(short_idle_time: Non
 
 
 @pytest.mark.parametrize("blocked", [0, 3])
-async def test_idle_table_costs_no_processor(blocked: int, exec_threads: ExecThreads) -> None:
+async def test_idle_table_costs_no_processor(blocked: int) -> None:
     async with stuck(blocked):
         await asyncio.gather(*(syscall("getppid") for _ in range(200)))
         before: dict[int, list[str]] = {}
-        while before != (before := exec_threads.switches()):
+        while before != (before := switches()):
             await asyncio.sleep(0.2)  # until all have gone to sleep
         assert before
         wakeups = stats().wakeups
         await asyncio.sleep(1)
-        assert exec_threads.switches() == before
+        assert switches() == before
         assert stats().wakeups == wakeups
 
 
-async def test_exec_threads_block_signals_and_have_names(exec_threads: ExecThreads) -> None:
+async def test_exec_threads_block_signals_and_have_names() -> None:
     async with stuck(2):
         names = set()
         for thread in exec_threads():
