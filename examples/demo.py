@@ -216,7 +216,9 @@ def report(servers: list[Server], requests: int, size: int, console: Console) ->
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--files", "count", type=click.IntRange(min=1), default=4000, help="In the tree.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, help="Per way of file access.")
-@click.option("--concurrency", type=click.IntRange(min=1), default=32, help="Connections at once.")
+@click.option(
+    "--concurrency", type=click.IntRange(1, 1024), default=32, help="Connections at once."
+)
 @click.option("--seed", default=2026, help="For names, sizes and content.")
 @click.option("--executor", help="Who runs the system calls: auto, threads, kmod.")
 @click.option("--base", type=click.Choice(["uvloop", "asyncio"]), help="Base of the loops.")

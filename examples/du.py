@@ -223,7 +223,9 @@ def lines(
 @click.option("-s", "--summarize", is_flag=True, help="Show the arguments alone.")
 @click.option("-x", "--one-file-system", is_flag=True, help="Leave out other file systems.")
 @click.option("--apparent-size", "apparent", is_flag=True, help="Sizes, not the blocks they take.")
-@click.option("-j", "--jobs", default=16, type=click.IntRange(min=1), help="Directories at a time.")
+@click.option(
+    "-j", "--jobs", default=16, type=click.IntRange(1, 1024), help="Directories at a time."
+)
 def main(
     paths: tuple[str, ...],
     jobs: int,

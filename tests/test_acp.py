@@ -191,6 +191,8 @@ def test_where_copies_go(tmp_path: Path) -> None:
     assert snapshot(t / "into").keys() == {".", "a", "b", "b/c", "c"}
     assert acp(t / "a", t / "b", t / "missing").returncode == 2
     assert acp("-T", t / "a", t / "b", t / "into").returncode == 2
+    for jobs in (0, 100_000_000):
+        assert "-j" in acp("-j", jobs, t / "a", t / "b").stderr
     done = acp(t / "missing", t / "a", t / "into")
     assert done.returncode == 1
     assert "No such file" in done.stderr

@@ -112,7 +112,8 @@ def test_what_cannot_be_read(tree: Path) -> None:
 
 
 def test_wrong_options(tree: Path) -> None:
-    assert run(sys.executable, "-m", "examples.du", "-sa", cwd=tree)[0] == 2
+    for options in (["-sa"], ["-j", "0"], ["-j", "100000000"]):
+        assert run(sys.executable, "-m", "examples.du", *options, cwd=tree)[0] == 2
 
 
 @given(size=st.integers(min_value=0, max_value=2**70))

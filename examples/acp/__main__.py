@@ -16,7 +16,7 @@ from . import Copy
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("sources", nargs=-1, required=True, type=click.Path())
 @click.argument("dest", type=click.Path())
-@click.option("-j", "--jobs", default=32, type=click.IntRange(min=1), help="Files at a time.")
+@click.option("-j", "--jobs", default=32, type=click.IntRange(1, 1024), help="Files at a time.")
 @click.option("-T", "--no-target-directory", "exact", is_flag=True, help="DEST is the new name.")
 @click.option("-x", "--one-file-system", is_flag=True, help="Stay on the file systems of SOURCES.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the path of each copy.")
