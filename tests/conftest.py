@@ -56,6 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
 
 
+def pytest_collection_finish() -> None:
+    # The tests collect garbage hundreds of times, and what is there by now never is any.
+    gc.freeze()
+
+
 def pytest_report_header() -> str:
     loop = asyncsys_loop.new_event_loop()
     try:
