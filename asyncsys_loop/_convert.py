@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
+import warnings
 from operator import index
 from typing import Any, Final, SupportsIndex
 
@@ -27,6 +29,7 @@ __all__ = [
     "taken",
     "unsigned",
     "unsigned_int",
+    "warn_of_bool",
     "writable",
 ]
 
@@ -134,8 +137,19 @@ def ssize_t(value: object) -> int:
     raise OverflowError("Python int too large to convert to C ssize_t")
 
 
+def warn_of_bool(descriptor: object) -> None:
+    """Warn of True or False as a descriptor where `os` does, at the caller's line."""
+    if sys.version_info >= (3, 13) and isinstance(descriptor, bool):
+        warnings.warn(
+            "bool is used as a file descriptor",
+            RuntimeWarning,
+            skip_file_prefixes=(os.path.dirname(__file__),),
+        )
+
+
 def fildes(value: Any) -> int:
     """Return the descriptor that an int, or an object with fileno(), stands for."""
+    warn_of_bool(value)
     if isinstance(value, int):
         descriptor = c_int(value)
     elif (fileno := getattr(value, "fileno", None)) is not None:
@@ -166,6 +180,7 @@ def dir_descriptor(value: Any) -> int:
         return AT_FDCWD
     if not hasattr(value, "__index__"):
         raise TypeError(f"argument should be integer or None, not {type(value).__name__}")
+    warn_of_bool(value)
     return path_descriptor(value)
 
 
@@ -188,6 +203,7 @@ def path_or_descriptor(
     if isinstance(path, str | bytes):
         return path
     if hasattr(type(path), "__index__"):
+        warn_of_bool(path)
         path_descriptor(path)
         return path  # type: ignore[no-any-return]  # hooks and errors show what was given
     return fspath(path, function, allowed=allowed)

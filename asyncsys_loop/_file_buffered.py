@@ -12,6 +12,7 @@ and the text layer.
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 from operator import index
@@ -321,7 +322,7 @@ class Buffered(AsyncFile[bytes]):
     def _tell(self) -> int:
         self._raw._check()
         if self._raw._position < 0:
-            raise io.UnsupportedOperation(NOT_SEEKABLE)
+            raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
         return max(self._raw._tell() - self._ahead() + len(self._raw._pending), 0)
 
     async def _tell_in_turn(self) -> int:
@@ -365,6 +366,8 @@ class Buffered(AsyncFile[bytes]):
     @property
     def raw(self) -> FileIO:
         """The file below the buffer."""
+        if self._raw is _DETACHED:
+            return None  # type: ignore[return-value]  # as `io` has it
         return self._raw
 
     @property
@@ -533,9 +536,8 @@ class Buffered(AsyncFile[bytes]):
         raise StopAsyncIteration
 
     def __repr__(self) -> str:
-        raw = self._raw
-        name = "[closed]" if raw._fd < 0 else f"name={raw._name!r}"
-        return f"<asyncsys_loop.io.{type(self).__name__} {name}>"
+        name = "" if self._raw is _DETACHED else f" name={self._raw._name!r}"
+        return f"<asyncsys_loop.io.{type(self).__name__}{name}>"
 
 
 def count_taken(error: asyncio.CancelledError, before: int) -> None:

@@ -22,7 +22,7 @@ class ForwardingFile(AsyncFile[AnyStr]):
     @property
     def closed(self) -> bool:
         """Whether this is closed."""
-        return bool(self._file.closed)
+        return bool(getattr(self._file, "closed", False))  # any object with the methods will do
 
     async def read(self, size: int | None = -1, /) -> AnyStr:
         """Read `size` bytes or characters, fewer only at the end; all that follow by default."""

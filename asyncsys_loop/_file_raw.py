@@ -34,7 +34,7 @@ from ._attach import running_engine
 from ._operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -97,6 +97,9 @@ class Gone:
 
     def __getattr__(self, name: str) -> Any:
         raise ValueError(self._message.format(name))
+
+    def __iter__(self) -> Iterator[Any]:
+        raise ValueError(self._message.format("readline"))
 
 
 class AsyncFile(Generic[AnyStr]):

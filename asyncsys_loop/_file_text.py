@@ -164,16 +164,18 @@ class TextIOWrapper(AsyncFile[str]):
         self._line_buffering = bool(line_buffering)
         self._write_through = bool(write_through)
         self._writes_buffered = not (line_buffering or write_through)
-        self._set_codec(encoding, errors, newline)
+        self._set_codec(self._judged(encoding, errors, newline))
         if buffer._writes and self._raw._position > 0 and not self._codec.stateless:
             self._reset_encoder(buffer._tell())
 
-    def _set_codec(self, encoding: str | None, errors: str | None, newline: str | None) -> None:
+    def _judged(self, encoding: str | None, errors: str | None, newline: str | None) -> _Codec:
         encoding = io.text_encoding(encoding, 4)
-        self._codec = _codec(
+        return _codec(
             encoding, errors, newline, locale.getencoding() if encoding == "locale" else ""
         )
-        codec = self._codec
+
+    def _set_codec(self, codec: _Codec) -> None:
+        self._codec = codec
         self._end = codec.end
         self._utf8 = codec.utf8 and codec.errors == "strict" and codec.written == "\n"
         self._decoder: Any = None
@@ -524,22 +526,29 @@ class TextIOWrapper(AsyncFile[str]):
             raise io.UnsupportedOperation(
                 "It is not possible to set the encoding or newline of stream after the first read"
             )
-        await self._buffer._flush()
+        # All of it is judged before anything is done.
+        if line_buffering is not None:
+            line_buffering = bool(index(line_buffering))
+        if write_through is not None:
+            write_through = bool(index(write_through))
+        codec = self._codec
         if not (encoding is None and errors is None and unset):
-            codec = self._codec
             if errors is None:
                 errors = codec.errors if encoding is None else "strict"
             if encoding is None:
                 encoding = codec.encoding
             if unset:
                 newline = codec.newline
-            self._set_codec(encoding, errors, newline)
+            codec = self._judged(encoding, errors, newline)
+        await self._buffer._flush()
+        if codec is not self._codec:
+            self._set_codec(codec)
             if self._buffer._writes and self._raw._position >= 0 and self._buffer._tell():
                 self._reset_encoder(1)
         if line_buffering is not None:
-            self._line_buffering = bool(line_buffering)
+            self._line_buffering = line_buffering
         if write_through is not None:
-            self._write_through = bool(write_through)
+            self._write_through = write_through
         self._writes_buffered = not (self._line_buffering or self._write_through)
 
     # The interface
@@ -547,6 +556,8 @@ class TextIOWrapper(AsyncFile[str]):
     @property
     def buffer(self) -> BufferedReader | BufferedWriter | BufferedRandom:
         """The binary file below."""
+        if self._raw is _DETACHED:
+            return None  # type: ignore[return-value]  # as `io` has it
         return self._buffer
 
     @property
@@ -562,6 +573,8 @@ class TextIOWrapper(AsyncFile[str]):
     @property
     def newlines(self) -> str | tuple[str, ...] | None:
         """The ends of lines that were met so far."""
+        if self._raw is _DETACHED:
+            self._check()
         return getattr(self._decoder, "newlines", None)
 
     @property
@@ -707,5 +720,5 @@ class TextIOWrapper(AsyncFile[str]):
         raise StopAsyncIteration
 
     def __repr__(self) -> str:
-        name = "[closed]" if self._raw._fd < 0 else f"name={self._raw._name!r} mode={self.mode!r}"
+        name = f"name={self._raw._name!r} mode={self.mode!r}"
         return f"<asyncsys_loop.io.TextIOWrapper {name} encoding={self.encoding!r}>"

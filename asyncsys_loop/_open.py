@@ -19,9 +19,11 @@ import os
 import stat
 import sys
 import warnings
+from collections.abc import Coroutine
 from operator import index
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, overload
 
+from ._convert import warn_of_bool
 from ._file_buffered import (
     DEFAULT_BUFFER_SIZE,
     BufferedRandom,
@@ -33,7 +35,7 @@ from ._file_text import TextIOWrapper
 from ._operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Generator
     from types import TracebackType
     from typing import Self
 
@@ -130,10 +132,11 @@ def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -
     return plan
 
 
-class Opening(Generic[_File]):
-    """A file that is about to be opened: await it, or enter it by `async with`."""
+class Opening(Coroutine[Any, Any, _File]):
+    """A file that is about to be opened: await it, enter it by `async with`, or make a task of it.
 
-    # Its methods are no coroutine functions: each returns the one coroutine that there has to be.
+    Its methods are no coroutine functions: each is of the one coroutine that there has to be.
+    """
 
     __slots__ = ("_coroutine", "_file")
 
@@ -149,6 +152,15 @@ class Opening(Generic[_File]):
 
     def __await__(self) -> Generator[Any, Any, _File]:
         return self._coroutine.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._coroutine.send(value)
+
+    def throw(self, *exception: Any) -> Any:
+        return self._coroutine.throw(*exception)
+
+    def close(self) -> None:
+        self._coroutine.close()
 
     def __aenter__(self) -> Coroutine[Any, Any, _File]:
         return self._coroutine
@@ -185,6 +197,7 @@ async def open_file(
         plan = judge(mode, buffering, encoding, errors, newline)
         buffering = index(buffering)
     if isinstance(file, int):
+        warn_of_bool(file)
         if not -(2**31) <= file < 2**31:
             raise TypeError(f"expected str, bytes or os.PathLike object, not {type(file).__name__}")
         if file < 0:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeGuard, overload
 from . import os as aos
 from . import shutil
 from ._convert import open_how
+from ._file_raw import readable_view
 from ._jobs import Jobs
 from ._open import open as open_file
 from ._operation import CONTENT, operation
@@ -558,7 +559,7 @@ class Path(pathlib.PurePosixPath):
 
         A cancelled call leaves a part of it in the file.
         """
-        view = memoryview(data).cast("B")  # before the file loses its content
+        view = readable_view(data)  # before the file loses its content
         fd = await _open_to_write(None, self)
         try:
             written = await aos.write(fd, view) if view else 0
@@ -1012,7 +1013,8 @@ class _Glob:
             part = parts[index]
             if part == "**":
                 if index + 1 == len(parts):
-                    if exists or await _exists(path):
+                    # What is known to be there is so from a directory that was read for it.
+                    if exists or await _is_there(path, as_directory=index > 0):
                         self._find(path, found)
                 elif not self._is_combined(index):
                     self.stack.append((path, index + 1, exists))
@@ -1026,7 +1028,7 @@ class _Glob:
             else:
                 path, exists = os.path.join(path, part), False
             index += 1
-        if exists or await _exists(path):
+        if exists or await _is_there(path):
             self._find(path, found)
 
     def _find(self, path: str, found: list[str]) -> None:
@@ -1070,9 +1072,9 @@ class _Glob:
         return part not in {"", "..", "**"} and (self.pedantic or bool(_MAGIC.search(part)))
 
 
-async def _exists(path: str) -> bool:
+async def _is_there(path: str, as_directory: bool = False) -> bool:
     try:
-        await aos.lstat(path or ".")
+        status = await aos.stat(path or ".", follow_symlinks=as_directory)
     except _NOT_THERE:
         return False
-    return True
+    return not as_directory or stat.S_ISDIR(status.st_mode)

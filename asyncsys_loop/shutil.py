@@ -164,6 +164,7 @@ async def copyfileobj(
         length: how much is read at a time; 64 Ki if it is 0, everything if it is negative.
         progress: called after each write with the length of all that was copied so far.
     """
+    _check_progress(progress)
     length = length or _COPYFILEOBJ_LENGTH
     copied = 0
     while data := await fsrc.read(length):
@@ -209,6 +210,7 @@ async def copyfd(
     Raises:
         OSError: no way to copy worked.
     """
+    _check_progress(progress)
     if status is None:
         status = await _aos.fstat(src)
     return await _copy_content(src, dst, status, _Ways(), progress)
@@ -430,6 +432,7 @@ async def copyfile(
         SpecialFileError: one of them is a FIFO.
         OSError: one can't be opened, read or written.
     """
+    _check_progress(progress)
     _sys.audit("shutil.copyfile", src, dst)
     source, target = await _status_or_none(src), await _status_or_none(dst)
     if _same(source, target):
@@ -443,6 +446,12 @@ async def copyfile(
     tell = None if progress is None else _telling(progress, src)
     await _copy_file(src, dst, src, dst, flags=0, new=target is None, ways=_Ways(), progress=tell)
     return dst
+
+
+def _check_progress(progress: object) -> None:
+    """Refuse what can't be called before anything is done."""
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be callable, not {type(progress).__name__}")
 
 
 def _telling(progress: CopyProgress, path: Any) -> Callable[[int, int], object]:
@@ -761,6 +770,7 @@ class _TreeCopy(_Walk):
         self.copy_function = copy_function
         self.ignore_dangling_symlinks = ignore_dangling_symlinks
         self.dirs_exist_ok = dirs_exist_ok
+        _check_progress(progress)
         self.progress = progress
         self.ways = _Ways()
         self.errors: list[Any] = []
@@ -1028,6 +1038,7 @@ class _TreeRemoval(_Walk):
     ) -> None:
         super().__init__(concurrency)
         self.handle = handle
+        _check_progress(progress)
         self.progress = progress
         self.dir_fd = dir_fd  # of the tree's own path
 
@@ -1188,6 +1199,7 @@ async def move(
         Error: there is such a file in `dst`, or `dst` is in `src`.
         OSError: it can't be copied, or `src` can't be removed.
     """
+    _check_progress(progress)
     _sys.audit("shutil.move", src, dst)
     new: Any = dst
     if await _is_directory(dst):

@@ -40,9 +40,10 @@ static int64_t list_directory(int dir_fd, const char *path, char *buffer, size_t
 	while (length - filled >= LARGEST_ENTRY) {
 		long count = syscall(SYS_getdents64, fd, buffer + filled, length - filled);
 
-		if (count < 0)
+		/* One that was removed is at its end, as POSIX and readdir(3) have it. */
+		if (count < 0 && errno != ENOENT)
 			return close_with(fd, -errno);
-		if (count == 0)
+		if (count <= 0)
 			return close_with(fd, (int64_t)filled);
 		filled += (size_t)count;
 	}

@@ -50,6 +50,14 @@ async def test_awaited_and_entered(tmp_path: Path) -> None:
         assert await binary.read() == b"content"
     await reader.close()
     await reader.aclose()
+    async with asyncio.TaskGroup() as group:  # as aiofiles' and anyio's
+        opening = group.create_task(asyncsys_loop.open(path))
+    async with opening.result() as reader:
+        assert await reader.read() == "content"
+    opening = asyncio.create_task(asyncsys_loop.open(path))
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
 
 
 BAD_ARGUMENTS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
@@ -594,6 +602,63 @@ async def test_reconfigure(tmp_path: Path) -> None:
             assert found == original.readlines()
 
 
+async def test_wrong_arguments_of_reconfigure(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    wrong: list[tuple[Any, type[Exception]]] = [
+        ({"newline": "x"}, ValueError),
+        ({"encoding": "none such"}, LookupError),
+        ({"newline": "", "line_buffering": "x"}, TypeError),
+        ({"line_buffering": True, "write_through": object}, TypeError),
+    ]
+    async with asyncsys_loop.open(path, "w") as file:
+        await file.write("buffered")
+        for options, error in wrong:
+            with pytest.raises(error):
+                await file.reconfigure(**options)
+            with path.open("w") as original, pytest.raises(error):
+                original.reconfigure(**options)
+        await file.write("\n")
+        assert path.read_text() == ""  # nothing was done
+
+
+@pytest.mark.parametrize("mode", ["r", "rb", "r+", "r+b"])
+@pytest.mark.parametrize("gone", ["close", "detach"])
+async def test_a_file_that_is_gone_while_it_is_iterated(
+    tmp_path: Path, mode: str, gone: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("one\ntwo\n")
+    original = open(path, mode)  # noqa: SIM115
+    file: Any = await asyncsys_loop.open(path, mode)
+    below: list[Any] = []
+
+    def theirs() -> None:
+        for _ in original:
+            below.append(getattr(original, gone)())
+
+    async def ours() -> None:
+        async for _ in file:
+            below.append(await getattr(file, gone)())
+
+    with pytest.raises(ValueError, match=r"file|detached") as expected:
+        theirs()
+    with pytest.raises(ValueError, match=str(expected.value)):
+        await ours()
+    if gone == "detach":
+        below[0].close()
+        await below[1].close()
+
+
+async def test_position_of_a_pipe(pipe: tuple[int, int]) -> None:
+    for fd, mode in zip(pipe, ("rb", "wb"), strict=True):
+        with open(fd, mode, closefd=False) as original, pytest.raises(OSError) as theirs:  # noqa: PT011
+            original.tell()
+        async with asyncsys_loop.wrap(fd, mode, closefd=False) as file:
+            with pytest.raises(OSError) as ours:  # noqa: PT011
+                await file.tell()
+        assert (type(ours.value), ours.value.args) == (type(theirs.value), theirs.value.args)
+
+
 async def test_detach(tmp_path: Path) -> None:
     path = tmp_path / "file"
     text = await asyncsys_loop.open(path, "w")
@@ -603,12 +668,17 @@ async def test_detach(tmp_path: Path) -> None:
         await text.write("more")
     with pytest.raises(ValueError, match="underlying buffer has been detached"):
         await text.read()
+    with pytest.raises(ValueError, match="underlying buffer has been detached"):
+        _ = text.newlines
     await buffer.write(b"bytes")
     raw = await buffer.detach()
     with pytest.raises(ValueError, match="raw stream has been detached"):
         await buffer.write(b"more")
     with pytest.raises(ValueError, match="raw stream has been detached"):
         await buffer.read(1)
+    assert repr(buffer) == "<asyncsys_loop.io.BufferedWriter>"
+    for file, below in ((text, "buffer"), (buffer, "raw")):
+        assert getattr(file, below) is None
     assert path.read_bytes() == b"textbytes"
     again = asyncsys_loop.io.TextIOWrapper(asyncsys_loop.io.BufferedWriter(raw), "utf-8")
     await again.write("more")
@@ -1182,6 +1252,22 @@ async def test_a_cancelled_call_of_a_wrapped_file_has_ended() -> None:
         with pytest.raises(asyncio.CancelledError) as raised:
             await reading
         assert raised.value.result == b"line\n"  # type: ignore[attr-defined]
+
+
+async def test_any_object_with_the_methods_can_be_wrapped() -> None:
+    class Duck:
+        ended = False
+
+        def read(self, size: int) -> bytes:
+            return b"quack"[:size]
+
+        def close(self) -> None:
+            self.ended = True
+
+    duck: Any = Duck()
+    async with asyncsys_loop.wrap_file(duck) as file:
+        assert await file.read(3) == b"qua"
+    assert duck.ended
 
 
 def test_standard_streams() -> None:

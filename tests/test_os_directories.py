@@ -146,6 +146,24 @@ async def test_big_directories(count: int, tmp_path: Path) -> None:
     assert names == await twins.listdir(tmp_path)
 
 
+async def test_a_directory_that_is_removed_is_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As POSIX and readdir(3) have it; getdents64(2) says ENOENT.
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    fd = os.open(directory, os.O_RDONLY)
+    directory.rmdir()
+    for path in (fd, None, "."):
+        assert await twins.listdir(path) == os.listdir(path) == []
+        assert [entry async for entry in twins.scandir(path)] == []
+    assert [found async for found in twins.walk(".")] == [*os.walk(".")]
+    os.close(fd)
+    with pytest.raises(FileNotFoundError):
+        await twins.listdir(directory)
+
+
 # walk() and fwalk()
 
 

@@ -1071,7 +1071,7 @@ DIFFERENCES = {
     "scandir()": (
         "opens the directory when it is first awaited; is_dir(), is_file() and stat() of its "
         "entries are coroutines; a DirEntry's type is asked for while listing, where the "
-        "directory doesn't have it."
+        "directory doesn't have it, and it may be pickled."
     ),
     "posix_fallocate()": (
         "raises OSError with EOPNOTSUPP where a file system can't do it; libc writes to every "

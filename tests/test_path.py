@@ -363,6 +363,9 @@ async def test_content(tmp_path: Path, size: int) -> None:
     assert await path.read_bytes() == content
     array = memoryview(bytearray(8 * 10)).cast("d")
     assert await path.write_bytes(array) == 80
+    with pytest.raises(BufferError, match="contiguous"):
+        await path.write_bytes(array[::2])
+    assert await path.read_bytes() == bytes(80)
 
 
 async def test_what_cannot_be_encoded_is_not_written(tmp_path: Path) -> None:
@@ -468,6 +471,10 @@ async def test_glob_on_each_python(tmp_path: Path) -> None:
         assert await found("**/c.py", recurse_symlinks=True) == ["dir/b/c.py", "to_dir/b/c.py"]
         assert await found("dir/../file") == ["dir/../file"]
         assert await found("**/b/**/c.py", "dir") == ["dir/b/c.py"]
+        # What isn't a directory has nothing below it, not even itself.
+        for pattern in ("file/**", "**/file/**", "file/./**", "to_file/**", "nowhere/**"):
+            assert await found(pattern) == []
+        assert await found("to_dir/b/**") == [*("to_dir/b", "to_dir/b/.hidden", "to_dir/b/c.py")]
         recursive = sorted([str(p) async for p in APath("dir").rglob("*.py")])
         assert recursive == ["dir/a.py", "dir/b/c.py"]
     for pattern, error in (("", ValueError), (".", ValueError), ("/a", NotImplementedError)):

@@ -739,6 +739,24 @@ async def test_a_cancelled_tree(tmp_path: Path, after: int) -> None:
     assert (tmp_path / "src").exists() == (after < 241)
 
 
+async def test_progress_that_cannot_be_called_is_refused_first(tmp_path: Path) -> None:
+    make(tmp_path / "src", {"a": b"1"})
+    src, new = tmp_path / "src", tmp_path / "new"
+    wrong: Any = 5
+    for call in (
+        lambda: ashutil.copyfile(src / "a", new, progress=wrong),
+        lambda: ashutil.copy(src / "a", new, progress=wrong),
+        lambda: ashutil.copy2(src / "a", new, progress=wrong),
+        lambda: ashutil.copytree(src, new, progress=wrong),
+        lambda: ashutil.move(src, new, progress=wrong),
+        lambda: ashutil.rmtree(src, progress=wrong),
+    ):
+        with pytest.raises(TypeError, match="progress must be callable, not int"):
+            await call()
+        assert os.listdir(tmp_path) == ["src"]
+        assert os.listdir(src) == ["a"]
+
+
 async def test_concurrency_is_bounded(tmp_path: Path) -> None:
     make(tmp_path / "src", {str(n): b"x" for n in range(50)})
     running = most = 0

@@ -15,6 +15,10 @@ STATEMENTS = [
     "await (await tempfile.NamedTemporaryFile('w')).close()",  # docs/files.md
     *("tempfile.SpooledTemporaryFile(0, 'w+')", "tempfile.SpooledTemporaryFile()"),
     "await tempfile.SpooledTemporaryFile().close()",
+    # A bool as a descriptor, from Python 3.13 on.
+    *("await os.stat(True)", "await os.path.exists(True)", "await os.chmod(True, 0o600)"),
+    *("await os.stat('/', dir_fd=True)", "await os.listxattr(True)", "await os.utime(True)"),
+    "await open(True, 'wb', 0, closefd=False)",
     *(
         "await tempfile.TemporaryDirectory()",
         "await (await tempfile.TemporaryDirectory()).cleanup()",
@@ -22,6 +26,7 @@ STATEMENTS = [
 ]
 # Modules of Python call io.open() there, or are called by the collector: their lines are told.
 AT_ANOTHER_LINE = {
+    "await os.path.exists(True)",
     *("await Path('file').open('rb', 1)", "await tempfile.TemporaryFile('w+b', 1)"),
     "await tempfile.TemporaryDirectory()",
 }
@@ -30,7 +35,7 @@ PROGRAM = f"""
 import ast, asyncio, gc, inspect, json, os, pathlib, tempfile, warnings
 import asyncsys_loop, asyncsys_loop.io
 
-ORIGINALS = {{"open": open, "Path": pathlib.Path, "tempfile": tempfile}}
+ORIGINALS = {{"open": open, "os": os, "Path": pathlib.Path, "tempfile": tempfile}}
 TWINS = {{name: getattr(asyncsys_loop, name) for name in ORIGINALS}}
 
 

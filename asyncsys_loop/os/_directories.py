@@ -96,6 +96,8 @@ async def _read_entries(descriptor: int, shown: Any) -> bytes:
     try:
         return await _getdents(descriptor, _READ_AT_ONCE)
     except OSError as error:
+        if error.errno == ENOENT:  # it was removed: its end, as POSIX and readdir(3) have it
+            return b""
         raise convert.os_error(-(error.errno or 0), shown) from None
 
 
