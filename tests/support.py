@@ -102,16 +102,16 @@ async def stuck(count: int = 1) -> AsyncIterator[list[Stuck]]:
             await call.leave()
 
 
-def descriptors() -> set[str]:
-    """Return the descriptors of this process.
+# What the watch (native/pool.c) has open for a moment to see what an exec thread does.
+SEEN_BY_THE_WATCH = re.compile(r"/proc/\d+/task/\d+/stat( \(deleted\))?")
 
-    But the one that lists them, and those through which the watch (native/pool.c) sees for a moment
-    what the exec threads do.
-    """
+
+def descriptors() -> set[str]:
+    """Return the descriptors of this process, but the one that lists them, and the watch's."""
     found = set()
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
-            if not re.fullmatch(r"/proc/\d+/task/\d+/stat", os.readlink(f"/proc/self/fd/{fd}")):
+            if not SEEN_BY_THE_WATCH.fullmatch(os.readlink(f"/proc/self/fd/{fd}")):
                 found.add(fd)
     return found
 

@@ -298,10 +298,31 @@ async def test_a_large_file_that_is_cancelled_has_no_name(tmp_path: Path) -> Non
     assert (tmp_path / "dst").read_bytes() == b"old"
 
 
+# The command, to which one file is never opened: it can't be done before it is interrupted.
+ENDLESS = """
+import asyncio
+
+from asyncsys_loop import os as aos
+from examples.acp.__main__ import main
+
+original = aos.open
+
+
+async def opened(path, *arguments, **where):
+    if path == "f3050":
+        await asyncio.Event().wait()
+    return await original(path, *arguments, **where)
+
+
+aos.open = opened
+main()
+"""
+
+
 async def test_ctrl_c(tmp_path: Path) -> None:
     await asyncio.to_thread(many_files, tmp_path / "src", 4000)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "examples.acp", "-j", "4", tmp_path / "src", tmp_path / "dst"),
+        *(sys.executable, "-c", ENDLESS, "-j", "4", tmp_path / "src", tmp_path / "dst"),
         cwd=ROOT,
         stderr=subprocess.PIPE,
     )
@@ -309,7 +330,9 @@ async def test_ctrl_c(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = await process.communicate()
     assert (process.returncode, errors) == (130, b"acp: stopped; what has a name is complete\n")
-    assert await asyncio.to_thread(whole, tmp_path / "src", tmp_path / "dst") < 4000
+    await asyncio.to_thread(whole, tmp_path / "src", tmp_path / "dst")
+    assert [*(tmp_path / "src").rglob("f3050")]
+    assert not [*(tmp_path / "dst").rglob("f3050")]
 
 
 # Somebody else

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles as Theirs
 
 from examples.asgi_static import FileResponse, StaticFiles
 
-from .support import ROOT
+from .support import ROOT, descriptors
 from .trees import PAST, Tree, make
 
 
@@ -278,9 +278,9 @@ async def test_an_answer_that_is_not_sent_is_closed(site: Path) -> None:
     scope = {"type": "http", "method": "GET", "path": "/file.txt", "headers": []}
     response = await StaticFiles(directory=site).get_response("file.txt", scope)
     assert isinstance(response, FileResponse)
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     del response
-    assert len(os.listdir("/proc/self/fd")) == before - 1
+    assert len(before - descriptors()) == 1
 
 
 async def test_a_file_that_shrinks(site: Path) -> None:

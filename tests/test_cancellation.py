@@ -336,6 +336,7 @@ def cancel_at(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, A
 
     async def completed_in_the_table(coroutine: Coroutine[Any, Any, Any]) -> None:
         engine = running_engine()
+        await until(lambda: stats().in_flight == 0)
         await asyncio.sleep(0.01)  # the eventfd is armed
         task = asyncio.create_task(coroutine)
         await asyncio.sleep(0)  # it is submitted

@@ -13,7 +13,7 @@ import asyncsys_loop
 from asyncsys_loop import os as twins
 from asyncsys_loop import stats
 
-from .support import both_ways, claimed, descriptors
+from .support import both_ways, claimed, descriptors, until
 
 
 def touch(directory: Path, names: set[str]) -> None:
@@ -121,7 +121,7 @@ async def test_cancelled_where_it_blocks(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     task = asyncio.create_task(asyncsys_loop.Path(tmp_path / "fifo").read_bytes())
     await claimed()
-    assert stats().in_flight == 1
+    await until(lambda: stats().in_flight == 1)  # between a look at the FIFO and its opening: none
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()

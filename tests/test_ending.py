@@ -236,9 +236,9 @@ def test_collected_loop_leaves_nothing(pipe: tuple[int, int]) -> None:
         call = asyncsys_loop.syscall("read", os.pipe()[0], bytearray(4), 4)
         async def start():
             call.send(None)
-            await asyncio.sleep(0.02)
+            while not exec_threads():
+                await asyncio.sleep(0.001)
         loop.run_until_complete(start())
-        assert exec_threads()
         call.close()
         del loop, call
         gc.collect()

@@ -14,7 +14,7 @@ import pytest
 
 import asyncsys_loop
 
-from .support import both_ways, descriptors
+from .support import both_ways, descriptors, until
 
 twins = asyncsys_loop.os
 
@@ -95,17 +95,9 @@ async def test_nothing_is_left_at_any_moment(call: str, fast_path: bool, tmp_pat
                 if isinstance(fd, int) and fd > 2:
                     os.close(fd)
         del task
-        await until_closed(before)
+        # An async generator that is left early is closed by the loop, a moment later.
+        await until(lambda: descriptors() == before)
     assert ended < 40, "it was never cancelled"
-
-
-async def until_closed(before: set[str]) -> None:
-    """An async generator that is left early is closed by the loop, a moment later."""
-    for _ in range(100):
-        if descriptors() == before:
-            return
-        await asyncio.sleep(0.001)
-    assert descriptors() == before
 
 
 async def test_result_on_its_way(tmp_path: Path) -> None:

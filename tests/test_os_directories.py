@@ -13,6 +13,8 @@ import asyncsys_loop
 from asyncsys_loop import _native, stats
 from asyncsys_loop.os import _directories
 
+from .support import descriptors
+
 twins = asyncsys_loop.os
 
 
@@ -217,12 +219,12 @@ async def test_errors_of_a_walk(tree: Path) -> None:
 
 
 async def test_fwalk_left_early_closes_what_it_opened(tree: Path) -> None:
-    before = set(os.listdir("/proc/self/fd"))
+    before = descriptors()
     async with contextlib.aclosing(twins.fwalk(tree)) as walking:
         async for top, *_ in walking:
             if top.endswith("c"):
                 break
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
 
 
 async def test_fwalk_is_not_led_elsewhere(tree: Path, tmp_path: Path) -> None:

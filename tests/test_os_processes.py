@@ -15,7 +15,7 @@ import asyncsys_loop
 from asyncsys_loop import stats
 from asyncsys_loop._attach import running_engine
 
-from .support import claimed, descriptors
+from .support import claimed, descriptors, until
 
 twins = asyncsys_loop.os
 
@@ -141,7 +141,7 @@ async def test_hundreds_wait_and_hold_no_exec_thread(children: Children) -> None
     waiting: list[asyncio.Task[Any]] = [asyncio.create_task(call) for call in calls]
     for _ in range(5):
         await claimed()
-    assert stats().in_flight == 0
+    await until(lambda: stats().in_flight == 0)
     os.kill(pid, signal.SIGKILL)
     results = await asyncio.gather(*waiting, return_exceptions=True)
     # One of them takes the child; it is gone for all others.

