@@ -294,14 +294,14 @@ class _Removal:
 
 
 async def _unlink(path: Any) -> None:
-    await _aos.unlink(path)
+    # Who moved it has taken it over. tempfile is of this opinion from Python 3.12 on.
+    with _contextlib.suppress(FileNotFoundError):
+        await _aos.unlink(path)
 
 
 def _unlink_now(path: Any) -> None:
-    try:
+    with _contextlib.suppress(FileNotFoundError):
         _os.unlink(path)
-    except FileNotFoundError:
-        return
 
 
 async def _temporary_file(

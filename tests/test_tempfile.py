@@ -110,11 +110,26 @@ async def test_named_temporary_file(directory: Path) -> None:
         assert os.path.exists(buffer.name)
     assert not os.path.exists(buffer.name)
 
-    async with tempfile.NamedTemporaryFile() as gone:
-        os.unlink(gone.name)
-        with pytest.raises(FileNotFoundError):
-            await gone.close()
-    assert gone.closed
+
+@pytest.mark.parametrize("delete_on_close", [True, False])
+async def test_named_temporary_file_that_was_moved(directory: Path, delete_on_close: bool) -> None:
+    kept = directory / "kept"
+    async with tempfile.NamedTemporaryFile(delete_on_close=delete_on_close) as file:
+        await file.write(b"content")
+        os.rename(file.name, kept)
+    assert file.closed
+    assert kept.read_bytes() == b"content"
+    kept.unlink()
+    async with tempfile.NamedTemporaryFile(delete_on_close=delete_on_close) as file:
+        os.unlink(file.name)
+        await file.close()
+    assert file.closed
+    file = await tempfile.NamedTemporaryFile(delete_on_close=delete_on_close)
+    await file.aclose()
+    if not delete_on_close:
+        os.unlink(file.name)
+    del file
+    gc.collect()
 
 
 async def test_named_temporary_file_that_is_collected(directory: Path) -> None:
