@@ -544,8 +544,8 @@ class SpooledTemporaryFile(_Turn, _ForwardingFile[AnyStr]):
     It can be awaited, which does nothing, and entered.
 
     Args:
-        max_size: the most bytes or characters in memory; 0 for no limit. Above it, and when
-            fileno() is needed, await rollover().
+        max_size: the most bytes or characters in memory; 0 for no limit to what is written. What
+            is more goes to a real file. Where fileno() is needed, await rollover().
         mode: as for TemporaryFile(), and the others too.
         buffering: see there.
         encoding: see there.
@@ -731,8 +731,9 @@ class SpooledTemporaryFile(_Turn, _ForwardingFile[AnyStr]):
         return self._file.seekable()
 
     async def truncate(self, size: int | None = None, /) -> int:
-        """Make the file `size` bytes long; beyond max_size in a real file."""
-        if size is not None and self._max_size and size > self._max_size:
+        """Make the file `size` bytes long; beyond max_size, be it 0, in a real file."""
+        # Memory doesn't grow by truncate(). So this is for files without a limit, too.
+        if size is not None and size > self._max_size:
             await self.rollover()
         return await self._ask("truncate", size)  # type: ignore[no-any-return]
 
