@@ -24,7 +24,7 @@ import tempfile as _tempfile
 import warnings as _warnings
 import weakref as _weakref
 from tempfile import TMP_MAX, gettempprefix, gettempprefixb
-from typing import TYPE_CHECKING, Any, AnyStr, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, AnyStr, Generic, Literal, TypeVar, overload
 
 from . import os as _aos
 from ._file_forwarding import ForwardingFile as _ForwardingFile
@@ -39,9 +39,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from types import TracebackType
 
-    from _typeshed import OpenBinaryMode, OpenTextMode
+    from _typeshed import (
+        OpenBinaryMode,
+        OpenBinaryModeReading,
+        OpenBinaryModeUpdating,
+        OpenBinaryModeWriting,
+        OpenTextMode,
+    )
 
-    from .io import BufferedRandom, BufferedReader, BufferedWriter, TextIOWrapper
+    from .io import (
+        AsyncFile,
+        BufferedRandom,
+        BufferedReader,
+        BufferedWriter,
+        FileIO,
+        TextIOWrapper,
+    )
 
     _Dir = str | _os.PathLike[str] | bytes | _os.PathLike[bytes] | None
     _Buffered = BufferedRandom | BufferedReader | BufferedWriter
@@ -351,6 +364,66 @@ def TemporaryFile(
 ) -> _Opening[TextIOWrapper]: ...
 @overload
 def TemporaryFile(
+    mode: OpenBinaryMode,
+    buffering: Literal[0],
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    *,
+    errors: None = None,
+) -> _Opening[FileIO]: ...
+@overload
+def TemporaryFile(
+    mode: OpenBinaryMode = "w+b",
+    *,
+    buffering: Literal[0],
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    errors: None = None,
+) -> _Opening[FileIO]: ...
+@overload
+def TemporaryFile(
+    mode: OpenBinaryModeUpdating = "w+b",
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    *,
+    errors: None = None,
+) -> _Opening[BufferedRandom]: ...
+@overload
+def TemporaryFile(
+    mode: OpenBinaryModeWriting,
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    *,
+    errors: None = None,
+) -> _Opening[BufferedWriter]: ...
+@overload
+def TemporaryFile(
+    mode: OpenBinaryModeReading,
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    *,
+    errors: None = None,
+) -> _Opening[BufferedReader]: ...
+@overload
+def TemporaryFile(
     mode: OpenBinaryMode = "w+b",
     buffering: int = -1,
     encoding: None = None,
@@ -360,7 +433,7 @@ def TemporaryFile(
     dir: _Dir = None,
     *,
     errors: None = None,
-) -> _Opening[BufferedRandom]: ...
+) -> _Opening[AsyncFile[bytes]]: ...
 @overload
 def TemporaryFile(
     mode: str,
@@ -477,6 +550,76 @@ def NamedTemporaryFile(
 ) -> _Opening[TextIOWrapper]: ...
 @overload
 def NamedTemporaryFile(
+    mode: OpenBinaryMode,
+    buffering: Literal[0],
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    *,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[FileIO]: ...
+@overload
+def NamedTemporaryFile(
+    mode: OpenBinaryMode = "w+b",
+    *,
+    buffering: Literal[0],
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[FileIO]: ...
+@overload
+def NamedTemporaryFile(
+    mode: OpenBinaryModeUpdating = "w+b",
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    *,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[BufferedRandom]: ...
+@overload
+def NamedTemporaryFile(
+    mode: OpenBinaryModeWriting,
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    *,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[BufferedWriter]: ...
+@overload
+def NamedTemporaryFile(
+    mode: OpenBinaryModeReading,
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    *,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[BufferedReader]: ...
+@overload
+def NamedTemporaryFile(
     mode: OpenBinaryMode = "w+b",
     buffering: int = -1,
     encoding: None = None,
@@ -488,7 +631,7 @@ def NamedTemporaryFile(
     *,
     errors: None = None,
     delete_on_close: bool = True,
-) -> _Opening[BufferedRandom]: ...
+) -> _Opening[AsyncFile[bytes]]: ...
 @overload
 def NamedTemporaryFile(
     mode: str,
