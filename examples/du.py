@@ -45,8 +45,8 @@ class Du:
     """One run.
 
     Args:
-        apparent: count the sizes of files, and none for directories, instead of the blocks they
-            take: as du of coreutils 9.2 and newer.
+        apparent: count sizes as stat(2) tells them, instead of the blocks that are taken: as du of
+            coreutils up to 9.1, Debian 12's. From 9.2 on, files and symbolic links alone have one.
         one_file_system: leave out what is on another file system than its argument.
         count_links: count a file with several names as often as it is found.
         failed: called with a sentence about each thing that could not be read.
@@ -118,10 +118,7 @@ class Du:
             if identity in self._seen:
                 return False
             self._seen.add(identity)
-        if not self._apparent:
-            entry.size = status.st_blocks * 512
-        elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-            entry.size = status.st_size
+        entry.size = status.st_size if self._apparent else status.st_blocks * 512
         return True
 
     def _start(self, directory: Entry) -> None:

@@ -78,20 +78,13 @@ def test_as_du(tree: Path, options: list[str], paths: list[str]) -> None:
 @pytest.mark.parametrize("options", [["--apparent-size"], ["-b"], ["-ab"], ["-bs"]], ids=" ".join)
 def test_apparent_sizes(tree: Path, options: list[str]) -> None:
     ours = run(sys.executable, "-m", "examples.du", *options, "t", cwd=tree.parent)
-    if version() >= (9, 2):
+    if version() < (9, 2):
         assert ours == run("du", *options, "t", cwd=tree.parent)
-    # Older ones count directories, too.
-    files = {
-        path.lstat().st_ino: path.lstat().st_size
-        for path in tree.rglob("*")
-        if path.is_symlink() or path.is_file()
-    }
-    size = sum(files.values())
-    expected = size if any("b" in option.replace("--", "") for option in options) else 0
-    if options != ["--apparent-size"]:
-        assert b"%d\tt" % expected in ours[1]
-    else:
-        assert b"%d\tt" % -(-size // 1024) in ours[1]
+    # Newer ones count no directories.
+    sizes = {path.lstat().st_ino: path.lstat().st_size for path in (tree, *tree.rglob("*"))}
+    size = sum(sizes.values())
+    expected = -(-size // 1024) if options == ["--apparent-size"] else size
+    assert b"%d\tt" % expected in ours[1]
 
 
 def test_the_order_is_that_of_du(tree: Path) -> None:
