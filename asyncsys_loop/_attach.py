@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from . import _executors
 from ._engine import DEFAULT_MAX_WORKERS, DEFAULT_SLOTS, Engine, Stats
 from ._native import lib, running_engine, set_look_up, set_running
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
     "Options",
     "attach",
     "base_name",
+    "check_names",
     "engine_of",
     "make_engine",
     "running_engine",
@@ -49,6 +53,13 @@ class Options(TypedDict, total=False):
     slots: int
     max_workers: int
     fast_path: bool
+
+
+def check_names(function: str, options: Iterable[str]) -> None:
+    """Raise TypeError, in the name of the function that took them, if an option isn't one."""
+    unknown = sorted(set(options) - Options.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"{function}() has no option named {unknown[0]!r}")
 
 
 def _checked(name: str, value: object, largest: int) -> int:
@@ -180,9 +191,7 @@ def attach(loop: asyncio.AbstractEventLoop | None = None, **options: Any) -> Non
             raise RuntimeError("no running event loop: pass the loop to attach()") from None
     if not isinstance(loop, asyncio.AbstractEventLoop):
         raise TypeError(f"loop must be an asyncio event loop, not {type(loop).__name__}")
-    unknown = options.keys() - Options.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"attach() has no option named {min(unknown)!r}")
+    check_names("attach", options)
     if loop.is_running() and not _runs_here(loop):
         raise RuntimeError(
             "this loop runs in another thread: call attach() there, for example by "

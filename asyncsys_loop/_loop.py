@@ -11,7 +11,7 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from ._attach import Options, engine_of, make_engine
+from ._attach import Options, check_names, engine_of, make_engine
 from ._native import set_running
 from ._syscall import syscall
 
@@ -109,6 +109,7 @@ def new_event_loop(*, base: str | None = None, **options: Unpack[Options]) -> Ev
         ImportError: uvloop was asked for and isn't installed.
         OSError: no descriptors, no memory.
     """
+    check_names("new_event_loop", options)
     if base is None:
         base = default_base()
     if base == "asyncio":
@@ -143,6 +144,7 @@ def run(
         RuntimeError: a loop is running in this thread already.
         Exception: what the coroutine or new_event_loop() raises.
     """
+    check_names("run", options)
     try:
         asyncio.get_running_loop()
     except RuntimeError:

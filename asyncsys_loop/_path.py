@@ -31,7 +31,7 @@ from ._open import open as open_file
 from ._operation import CONTENT, operation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from _typeshed import (
         OpenBinaryMode,
@@ -760,7 +760,7 @@ class Path(pathlib.PurePosixPath):
 
     # Directories
 
-    async def iterdir(self) -> AsyncIterator[Self]:
+    async def iterdir(self) -> AsyncGenerator[Self, None]:
         """Yield the paths in the directory, in no order."""
         for entry in await _read_directory(str(self)):
             path = self / entry.name
@@ -772,7 +772,7 @@ class Path(pathlib.PurePosixPath):
         top_down: bool = True,
         on_error: Callable[[OSError], object] | None = None,
         follow_symlinks: bool = False,
-    ) -> AsyncIterator[tuple[Self, list[str], list[str]]]:
+    ) -> AsyncGenerator[tuple[Self, list[str], list[str]], None]:
         """Yield (path, names of directories, names of files) for each directory of the tree.
 
         Args:
@@ -811,7 +811,7 @@ class Path(pathlib.PurePosixPath):
         *,
         case_sensitive: bool | None = None,
         recurse_symlinks: bool = False,
-    ) -> AsyncIterator[Self]:
+    ) -> AsyncGenerator[Self, None]:
         """Yield the paths beneath this one that match a pattern, in no order, each once.
 
         What can't be read is left out.
@@ -835,7 +835,7 @@ class Path(pathlib.PurePosixPath):
         *,
         case_sensitive: bool | None = None,
         recurse_symlinks: bool = False,
-    ) -> AsyncIterator[Self]:
+    ) -> AsyncGenerator[Self, None]:
         """Do as glob(), with "**/" before the pattern."""
         sys.audit("pathlib.Path.rglob", self, pattern)
         pattern = os.path.join("**", os.fspath(pattern))
@@ -843,7 +843,7 @@ class Path(pathlib.PurePosixPath):
 
     def _glob(
         self, pattern: str, case_sensitive: bool | None, recurse_symlinks: bool
-    ) -> AsyncIterator[Self]:
+    ) -> AsyncGenerator[Self, None]:
         if pattern.startswith("/"):
             raise NotImplementedError("Non-relative patterns are unsupported")
         parts = [part for part in pattern.split("/") if part not in {"", "."}]
@@ -853,7 +853,7 @@ class Path(pathlib.PurePosixPath):
             parts.append("")
         return self._paths(_Glob(parts, case_sensitive, recurse_symlinks))
 
-    async def _paths(self, glob: _Glob) -> AsyncIterator[Self]:
+    async def _paths(self, glob: _Glob) -> AsyncGenerator[Self, None]:
         root = str(self)
         async for path in glob.select("" if root == "." else os.path.join(root, "")):
             yield self.with_segments(path)
@@ -980,7 +980,7 @@ class _Glob:
         # Only two "**" can come to a state in two ways. What is found has an index past the parts.
         self.seen: set[tuple[str, int]] | None = set() if self.parts.count("**") > 1 else None
 
-    async def select(self, root: str) -> AsyncIterator[str]:
+    async def select(self, root: str) -> AsyncGenerator[str, None]:
         self.stack.append((root, 0, False))
         while self.stack:
             found: list[str] = []

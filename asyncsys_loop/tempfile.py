@@ -24,7 +24,7 @@ import tempfile as _tempfile
 import warnings as _warnings
 import weakref as _weakref
 from tempfile import TMP_MAX, gettempprefix, gettempprefixb
-from typing import TYPE_CHECKING, Any, AnyStr, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, AnyStr, Generic, Literal, TypeVar, overload
 
 from . import os as _aos
 from ._file_forwarding import ForwardingFile as _ForwardingFile
@@ -39,9 +39,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from types import TracebackType
 
-    from _typeshed import OpenBinaryMode, OpenTextMode
+    from _typeshed import (
+        OpenBinaryMode,
+        OpenBinaryModeReading,
+        OpenBinaryModeUpdating,
+        OpenBinaryModeWriting,
+        OpenTextMode,
+    )
 
-    from .io import BufferedRandom, BufferedReader, BufferedWriter, TextIOWrapper
+    from .io import (
+        AsyncFile,
+        BufferedRandom,
+        BufferedReader,
+        BufferedWriter,
+        FileIO,
+        TextIOWrapper,
+    )
 
     _Dir = str | _os.PathLike[str] | bytes | _os.PathLike[bytes] | None
     _Buffered = BufferedRandom | BufferedReader | BufferedWriter
@@ -294,14 +307,14 @@ class _Removal:
 
 
 async def _unlink(path: Any) -> None:
-    await _aos.unlink(path)
+    # Who moved it has taken it over. tempfile is of this opinion from Python 3.12 on.
+    with _contextlib.suppress(FileNotFoundError):
+        await _aos.unlink(path)
 
 
 def _unlink_now(path: Any) -> None:
-    try:
+    with _contextlib.suppress(FileNotFoundError):
         _os.unlink(path)
-    except FileNotFoundError:
-        return
 
 
 async def _temporary_file(
@@ -351,6 +364,66 @@ def TemporaryFile(
 ) -> _Opening[TextIOWrapper]: ...
 @overload
 def TemporaryFile(
+    mode: OpenBinaryMode,
+    buffering: Literal[0],
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    *,
+    errors: None = None,
+) -> _Opening[FileIO]: ...
+@overload
+def TemporaryFile(
+    mode: OpenBinaryMode = "w+b",
+    *,
+    buffering: Literal[0],
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    errors: None = None,
+) -> _Opening[FileIO]: ...
+@overload
+def TemporaryFile(
+    mode: OpenBinaryModeUpdating = "w+b",
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    *,
+    errors: None = None,
+) -> _Opening[BufferedRandom]: ...
+@overload
+def TemporaryFile(
+    mode: OpenBinaryModeWriting,
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    *,
+    errors: None = None,
+) -> _Opening[BufferedWriter]: ...
+@overload
+def TemporaryFile(
+    mode: OpenBinaryModeReading,
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    *,
+    errors: None = None,
+) -> _Opening[BufferedReader]: ...
+@overload
+def TemporaryFile(
     mode: OpenBinaryMode = "w+b",
     buffering: int = -1,
     encoding: None = None,
@@ -360,7 +433,7 @@ def TemporaryFile(
     dir: _Dir = None,
     *,
     errors: None = None,
-) -> _Opening[BufferedRandom]: ...
+) -> _Opening[AsyncFile[bytes]]: ...
 @overload
 def TemporaryFile(
     mode: str,
@@ -477,6 +550,76 @@ def NamedTemporaryFile(
 ) -> _Opening[TextIOWrapper]: ...
 @overload
 def NamedTemporaryFile(
+    mode: OpenBinaryMode,
+    buffering: Literal[0],
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    *,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[FileIO]: ...
+@overload
+def NamedTemporaryFile(
+    mode: OpenBinaryMode = "w+b",
+    *,
+    buffering: Literal[0],
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[FileIO]: ...
+@overload
+def NamedTemporaryFile(
+    mode: OpenBinaryModeUpdating = "w+b",
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    *,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[BufferedRandom]: ...
+@overload
+def NamedTemporaryFile(
+    mode: OpenBinaryModeWriting,
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    *,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[BufferedWriter]: ...
+@overload
+def NamedTemporaryFile(
+    mode: OpenBinaryModeReading,
+    buffering: Literal[-1, 1] = -1,
+    encoding: None = None,
+    newline: None = None,
+    suffix: AnyStr | None = None,
+    prefix: AnyStr | None = None,
+    dir: _Dir = None,
+    delete: bool = True,
+    *,
+    errors: None = None,
+    delete_on_close: bool = True,
+) -> _Opening[BufferedReader]: ...
+@overload
+def NamedTemporaryFile(
     mode: OpenBinaryMode = "w+b",
     buffering: int = -1,
     encoding: None = None,
@@ -488,7 +631,7 @@ def NamedTemporaryFile(
     *,
     errors: None = None,
     delete_on_close: bool = True,
-) -> _Opening[BufferedRandom]: ...
+) -> _Opening[AsyncFile[bytes]]: ...
 @overload
 def NamedTemporaryFile(
     mode: str,
@@ -544,8 +687,8 @@ class SpooledTemporaryFile(_Turn, _ForwardingFile[AnyStr]):
     It can be awaited, which does nothing, and entered.
 
     Args:
-        max_size: the most bytes or characters in memory; 0 for no limit. Above it, and when
-            fileno() is needed, await rollover().
+        max_size: the most bytes or characters in memory; 0 for no limit to what is written. What
+            is more goes to a real file. Where fileno() is needed, await rollover().
         mode: as for TemporaryFile(), and the others too.
         buffering: see there.
         encoding: see there.
@@ -731,8 +874,9 @@ class SpooledTemporaryFile(_Turn, _ForwardingFile[AnyStr]):
         return self._file.seekable()
 
     async def truncate(self, size: int | None = None, /) -> int:
-        """Make the file `size` bytes long; beyond max_size in a real file."""
-        if size is not None and self._max_size and size > self._max_size:
+        """Make the file `size` bytes long; beyond max_size, be it 0, in a real file."""
+        # Memory doesn't grow by truncate(). So this is for files without a limit, too.
+        if size is not None and size > self._max_size:
             await self.rollover()
         return await self._ask("truncate", size)  # type: ignore[no-any-return]
 

@@ -9,8 +9,7 @@ in any order, and shown in the order of du: what is in a directory stands before
 import asyncio
 import os
 import stat
-import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import click
 
@@ -45,10 +44,11 @@ class Du:
     """One run.
 
     Args:
-        apparent: count the sizes of files, and none for directories, instead of the blocks they
-            take: as du of coreutils 9.2 and newer.
+        apparent: count sizes as stat(2) tells them, instead of the blocks that are taken: as du of
+            coreutils up to 9.1, Debian 12's. From 9.2 on, files and symbolic links alone have one.
         one_file_system: leave out what is on another file system than its argument.
         count_links: count a file with several names as often as it is found.
+        done: awaited with each argument's Entry when it is complete, in the order of the arguments.
         failed: called with a sentence about each thing that could not be read.
     """
 
@@ -59,12 +59,14 @@ class Du:
         one_file_system: bool = False,
         count_links: bool = False,
         workers: int = 16,
+        done: Callable[[Entry], Awaitable[object]],
         failed: Callable[[str], object],
     ) -> None:
         self._apparent = apparent
         self._one_file_system = one_file_system
         self._count_links = count_links
         self._workers = workers
+        self._done = done
         self._failed = failed
         self._seen: set[tuple[int, int]] = set()
         self._jobs: asyncio.LifoQueue[Entry]
@@ -72,11 +74,10 @@ class Du:
         self._seen_twice = False
         self.failures = 0
 
-    async def run(self, paths: list[str]) -> list[Entry]:
-        """Return an Entry for each path that isn't in one before it."""
+    async def run(self, paths: list[str]) -> None:
+        """Count each path that isn't in one before it."""
         # Only among several arguments can a file be met again that has one name.
         self._seen_twice = len(paths) > 1
-        roots = []
         for path in paths:
             try:
                 root = Entry(None, path, await aos.lstat(path))
@@ -85,8 +86,7 @@ class Du:
                 continue
             if self._counts(root):
                 await self._tree(root)
-                roots.append(root)
-        return roots
+                await self._done(root)
 
     async def _tree(self, root: Entry) -> None:
         self._jobs = asyncio.LifoQueue()
@@ -118,10 +118,7 @@ class Du:
             if identity in self._seen:
                 return False
             self._seen.add(identity)
-        if not self._apparent:
-            entry.size = status.st_blocks * 512
-        elif stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-            entry.size = status.st_size
+        entry.size = status.st_size if self._apparent else status.st_blocks * 512
         return True
 
     def _start(self, directory: Entry) -> None:
@@ -249,21 +246,33 @@ def main(
             return str(size)
         return human(size) if readable else str(-(-size // 1024))
 
+    sizes: list[int] = []
+
+    async def write(text: str) -> None:
+        view = memoryview(os.fsencode(text))
+        while view:
+            view = view[await aos.write(1, view) :]
+
+    async def done(root: Entry) -> None:
+        sizes.append(root.size)
+        shown = lines(root, show, depth=0 if summarize else depth, everything=everything)
+        await write("".join(f"{line}\n" for line in shown))
+
     du = Du(
         apparent=apparent or in_bytes,
         one_file_system=one_file_system,
         count_links=count_links,
         workers=jobs,
+        done=done,
         failed=lambda message: click.echo(f"du: {message}", err=True),
     )
-    roots = asyncsys_loop.run(du.run(list(paths) or ["."]))
-    out = sys.stdout.buffer
-    for root in roots:
-        for line in lines(root, show, depth=0 if summarize else depth, everything=everything):
-            out.write(os.fsencode(line) + b"\n")
-    if total:
-        out.write(f"{show(sum(root.size for root in roots))}\ttotal\n".encode())
-    out.flush()
+
+    async def run() -> None:
+        await du.run(list(paths) or ["."])
+        if total:
+            await write(f"{show(sum(sizes))}\ttotal\n")
+
+    asyncsys_loop.run(run())
     raise SystemExit(1 if du.failures else 0)
 
 

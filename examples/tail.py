@@ -325,7 +325,7 @@ class _Count(click.ParamType[tuple[int, bool]]):
     ) -> tuple[int, bool]:
         text = str(value)
         digits = text[1:] if text[:1] in {"+", "-"} else text
-        if not digits.isdecimal():
+        if not (digits.isascii() and digits.isdecimal()):
             self.fail(f"{text!r} is not a number", param, ctx)
         return int(digits), text.startswith("+")
 

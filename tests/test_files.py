@@ -23,6 +23,7 @@ import pytest
 
 import asyncsys_loop
 from asyncsys_loop import io as layers
+from asyncsys_loop import tempfile
 from asyncsys_loop._file_raw import FileIO
 
 from .support import both_ways, bytes_in, claimed, descriptors, output_of, run_python, until
@@ -344,13 +345,30 @@ async def types_that_checkers_find(path: str, mode: str) -> None:
     assert_type(anything, Any)
     assert_type(asyncsys_loop.wrap(3, "rb"), layers.BufferedReader)
     assert_type(asyncsys_loop.wrap(io.StringIO()), asyncsys_loop.AsyncFile[str])
-    async with asyncsys_loop.tempfile.TemporaryFile() as temporary:
+    async with tempfile.TemporaryFile() as temporary:
         assert_type(temporary, layers.BufferedRandom)
-    async with asyncsys_loop.tempfile.NamedTemporaryFile("w+") as named:
+    async with tempfile.NamedTemporaryFile("w+") as named:
         assert_type(named, layers.TextIOWrapper)
-    async with asyncsys_loop.tempfile.TemporaryDirectory() as directory:
+    assert_type(await tempfile.TemporaryFile("w", dir=b"/tmp"), layers.TextIOWrapper)
+    assert_type(await tempfile.TemporaryFile("wb"), layers.BufferedWriter)
+    assert_type(await tempfile.TemporaryFile("rb", suffix=".x"), layers.BufferedReader)
+    assert_type(await tempfile.TemporaryFile("wb", 0), layers.FileIO)
+    assert_type(await tempfile.TemporaryFile(buffering=0, prefix=b"x"), layers.FileIO)
+    assert_type(await tempfile.TemporaryFile(buffering=512), asyncsys_loop.AsyncFile[bytes])
+    assert_type(await tempfile.TemporaryFile(mode), Any)
+    assert_type(await tempfile.NamedTemporaryFile(delete=False), layers.BufferedRandom)
+    assert_type(await tempfile.NamedTemporaryFile("ab"), layers.BufferedWriter)
+    assert_type(await tempfile.NamedTemporaryFile("rb"), layers.BufferedReader)
+    assert_type(await tempfile.NamedTemporaryFile("wb", buffering=0), layers.FileIO)
+    assert_type(await tempfile.NamedTemporaryFile(buffering=0), layers.FileIO)
+    assert_type(
+        await tempfile.NamedTemporaryFile("w+b", 512, delete_on_close=False),
+        asyncsys_loop.AsyncFile[bytes],
+    )
+    assert_type(await tempfile.NamedTemporaryFile(mode), Any)
+    async with tempfile.TemporaryDirectory() as directory:
         assert_type(directory, str)
-    spooled: asyncsys_loop.AsyncFile[bytes] = asyncsys_loop.tempfile.SpooledTemporaryFile()
+    spooled: asyncsys_loop.AsyncFile[bytes] = tempfile.SpooledTemporaryFile()
     assert_type(await spooled.read(), bytes)
     assert_type(await spooled.readinto(bytearray(1)), int)
 

@@ -99,7 +99,6 @@ def test_runner_takes_it() -> None:
         ),
         ({"executor": 3}, TypeError, "executor must be a str, not int"),
         ({"base": "trio"}, ValueError, "no base is named 'trio': choose from 'uvloop', 'asyncio'"),
-        ({"workers": 3}, TypeError, "workers"),
     ],
 )
 @pytest.mark.parametrize("base", ["uvloop", "asyncio"])
@@ -112,6 +111,16 @@ def test_bad_options(
     with pytest.raises(expected, match=message):
         run(coroutine, **{"base": base, **options})
     coroutine.close()
+
+
+def test_unknown_options() -> None:
+    options: dict[str, Any] = {"workers": 3}
+    coroutine = report()
+    with pytest.raises(TypeError, match=r"^run\(\) has no option named 'workers'$"):
+        run(coroutine, **options)
+    coroutine.close()
+    with pytest.raises(TypeError, match=r"^new_event_loop\(\) has no option named 'workers'$"):
+        new_event_loop(**options)
 
 
 def test_unusable_executor_says_why() -> None:

@@ -5,6 +5,7 @@ the newest Python that runs this is the one to compare with.
 """
 
 import asyncio
+import contextlib
 import copy
 import errno
 import inspect
@@ -493,9 +494,12 @@ async def test_glob_finds_each_once(tmp_path: Path) -> None:
 
 async def test_glob_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     make(tmp_path / "t", {str(n): {str(m): b"" for m in range(10)} for n in range(30)})
-    paths = APath(tmp_path).rglob("*")
-    assert isinstance(await anext(paths), APath)
-    await paths.aclose()  # type: ignore[attr-defined]
+    top = APath(tmp_path)
+    for paths in (top.rglob("*"), top.glob("*/*"), top.iterdir()):
+        assert isinstance(await anext(paths), APath)
+        await paths.aclose()
+    async with contextlib.aclosing(top.walk()) as walk:
+        assert (await anext(walk))[0] == top
 
     async def first() -> object:
         return await anext(APath(tmp_path).rglob("nothing"))

@@ -74,7 +74,8 @@ def test_as_tail(files: Path, options: list[str]) -> None:
 
 def test_directories_and_wrong_counts(files: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    for arguments, code in ((["."], 1), (["-n", "x", "one"], 2), (["-n", "+", "one"], 2)):
+    wrong = [["-n", count, "one"] for count in ("x", "+", "\N{ARABIC-INDIC DIGIT THREE}")]
+    for arguments, code in ((["."], 1), *((options, 2) for options in wrong)):
         done = subprocess.run(
             command(*arguments), cwd=files, env=environment, capture_output=True, check=False
         )

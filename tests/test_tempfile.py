@@ -110,11 +110,26 @@ async def test_named_temporary_file(directory: Path) -> None:
         assert os.path.exists(buffer.name)
     assert not os.path.exists(buffer.name)
 
-    async with tempfile.NamedTemporaryFile() as gone:
-        os.unlink(gone.name)
-        with pytest.raises(FileNotFoundError):
-            await gone.close()
-    assert gone.closed
+
+@pytest.mark.parametrize("delete_on_close", [True, False])
+async def test_named_temporary_file_that_was_moved(directory: Path, delete_on_close: bool) -> None:
+    kept = directory / "kept"
+    async with tempfile.NamedTemporaryFile(delete_on_close=delete_on_close) as file:
+        await file.write(b"content")
+        os.rename(file.name, kept)
+    assert file.closed
+    assert kept.read_bytes() == b"content"
+    kept.unlink()
+    async with tempfile.NamedTemporaryFile(delete_on_close=delete_on_close) as file:
+        os.unlink(file.name)
+        await file.close()
+    assert file.closed
+    file = await tempfile.NamedTemporaryFile(delete_on_close=delete_on_close)
+    await file.aclose()
+    if not delete_on_close:
+        os.unlink(file.name)
+    del file
+    gc.collect()
 
 
 async def test_named_temporary_file_that_is_collected(directory: Path) -> None:
@@ -245,9 +260,23 @@ async def test_spooled_in_memory() -> None:
     assert file.closed
     with pytest.raises(ValueError, match="closed"):
         await file.read()
-    async with tempfile.SpooledTemporaryFile(5) as file:
-        await file.truncate(100)
-        assert os.fstat(file.fileno()).st_size == 0 or os.fstat(file.fileno()).st_size == 100
+
+
+@pytest.mark.parametrize("mode", ["w+b", "w+"])
+@pytest.mark.parametrize("max_size", [0, 5])
+@pytest.mark.parametrize("size", [None, 0, 2, 5, 100])
+async def test_spooled_truncate(mode: Any, max_size: int, size: int | None) -> None:
+    data: Any = "content" if mode == "w+" else b"content"
+    ours: Any
+    for written in (data[:3], data):
+        async with tempfile.SpooledTemporaryFile(max_size, mode) as ours:
+            with original.SpooledTemporaryFile(max_size, mode) as theirs:
+                assert await ours.write(written) == theirs.write(written)
+                assert await ours.truncate(size) == theirs.truncate(size)
+                assert ours._rolled == theirs._rolled  # type: ignore[attr-defined]
+                assert await ours.tell() == theirs.tell()
+                assert await ours.seek(0) == theirs.seek(0)
+                assert await ours.read() == theirs.read()
 
 
 async def test_temporary_directory(directory: Path) -> None:
