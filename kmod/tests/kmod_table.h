@@ -158,6 +158,37 @@ static inline int left_kmod(struct kmod_thread *thread)
 	return thread->returned;
 }
 
+/* A thread that leaves for good when SIGUSR1 takes it out of EXEC: see desert(). */
+static inline void *deserter_main(void *argument)
+{
+	struct kmod_thread *thread = argument;
+
+	store_release(&thread->tid, (pid_t)syscall(SYS_gettid));
+	thread->returned = exec_once(thread->table, 0);
+	return NULL;
+}
+
+static inline void do_nothing(int number)
+{
+	(void)number;
+}
+
+static inline void enter_deserter(struct kmod_thread *thread, struct kmod_table *table)
+{
+	const struct sigaction interrupts = {.sa_handler = do_nothing};
+
+	CHECK_EQUAL(sigaction(SIGUSR1, &interrupts, NULL), 0);
+	*thread = (struct kmod_thread){.table = table};
+	CHECK_EQUAL(pthread_create(&thread->thread, NULL, deserter_main, thread), 0);
+	WAIT_UNTIL(load_acquire(&thread->tid) != 0);
+}
+
+static inline void desert(struct kmod_thread *thread)
+{
+	CHECK_EQUAL(syscall(SYS_tgkill, getpid(), thread->tid, SIGUSR1), 0);
+	CHECK_EQUAL(left_kmod(thread), -EINTR);
+}
+
 /* The thread's state in /proc, one letter: S asleep, T stopped, ... */
 static inline char thread_state(pid_t thread)
 {

@@ -8,11 +8,6 @@
 
 static int fail_nth;
 
-static void handler(int number)
-{
-	(void)number;
-}
-
 static void write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -71,15 +66,6 @@ static uint32_t fail_in_init(void)
 	return failed;
 }
 
-static void *enter_once(void *argument)
-{
-	struct kmod_thread *thread = argument;
-
-	store_release(&thread->tid, (pid_t)syscall(SYS_gettid));
-	thread->returned = exec_once(thread->table, 0);
-	return NULL;
-}
-
 static uint32_t fail_in_exec(void)
 {
 	struct kmod_table table = make_kmod_table(4);
@@ -102,21 +88,17 @@ static uint32_t fail_in_exec(void)
 
 static void go_on_without_memory(void)
 {
-	struct sigaction interrupts = {.sa_handler = handler};
 	struct kmod_table table = make_kmod_table(4);
-	struct kmod_thread deserter = {.table = &table};
+	struct kmod_thread deserter;
 	int result = -EFAULT;
 	int ends[2];
 	char byte;
 
-	CHECK_EQUAL(sigaction(SIGUSR1, &interrupts, NULL), 0);
 	open_pipe(ends);
-	CHECK_EQUAL(pthread_create(&deserter.thread, NULL, enter_once, &deserter), 0);
-	WAIT_UNTIL(load_acquire(&deserter.tid) != 0);
+	enter_deserter(&deserter, &table);
 	call(&table, 0, SYS_read, ends[0], (intptr_t)&byte, 1);
 	wait_until_blocked(&table, 0, deserter.tid);
-	CHECK_EQUAL(syscall(SYS_tgkill, getpid(), deserter.tid, SIGUSR1), 0);
-	CHECK_EQUAL(left_kmod(&deserter), -EINTR);
+	desert(&deserter);
 	CHECK_EQUAL(write(ends[1], "x", 1), 1);
 	post(&table.own, 1, SYSCALL_END);
 	/* Until it isn't a copy that fails, but the memory for a thread. */
