@@ -19,6 +19,7 @@ __all__ = [
     "dir_descriptor",
     "fildes",
     "fspath",
+    "memoryview_of",
     "off_t",
     "os_error",
     "path_bytes",

@@ -31,6 +31,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, AnyStr, Final, Generic, Protocol, TypeVar, overload
 
 from ._attach import running_engine
+from ._convert import memoryview_of
 from ._operation import operation
 
 if TYPE_CHECKING:
@@ -784,13 +785,7 @@ def late_result(error: asyncio.CancelledError, nothing: _Result) -> _Result:
 
 def readable_view(data: object) -> memoryview:
     """Return the bytes of an object, or raise what `io` raises where it has none."""
-    try:
-        view = memoryview(data)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"a bytes-like object is required, not {type(data).__name__!r}") from None
-    if not view.c_contiguous:
-        raise BufferError("memoryview: underlying buffer is not C-contiguous")
-    return view.cast("B")
+    return memoryview_of(data).cast("B")
 
 
 def writable_view(buffer: object, function: str) -> memoryview:

@@ -531,8 +531,9 @@ class TextIOWrapper(AsyncFile[str]):
             line_buffering = bool(index(line_buffering))
         if write_through is not None:
             write_through = bool(index(write_through))
-        codec = self._codec
+        codec = None
         if not (encoding is None and errors is None and unset):
+            codec = self._codec
             if errors is None:
                 errors = codec.errors if encoding is None else "strict"
             if encoding is None:
@@ -541,7 +542,7 @@ class TextIOWrapper(AsyncFile[str]):
                 newline = codec.newline
             codec = self._judged(encoding, errors, newline)
         await self._buffer._flush()
-        if codec is not self._codec:
+        if codec is not None:
             self._set_codec(codec)
             if self._buffer._writes and self._raw._position >= 0 and self._buffer._tell():
                 self._reset_encoder(1)

@@ -19,11 +19,11 @@ import os
 import stat
 import sys
 import warnings
-from collections.abc import Coroutine
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, overload
 
 from ._convert import warn_of_bool
+from ._coroutine_forwarding import ForwardingCoroutine
 from ._file_buffered import (
     DEFAULT_BUFFER_SIZE,
     BufferedRandom,
@@ -35,7 +35,7 @@ from ._file_text import TextIOWrapper
 from ._operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Awaitable, Callable, Coroutine
     from types import TracebackType
     from typing import Self
 
@@ -132,16 +132,15 @@ def judge(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -
     return plan
 
 
-class Opening(Coroutine[Any, Any, _File]):
+class Opening(ForwardingCoroutine[_File]):
     """A file that is about to be opened: await it, enter it by `async with`, or make a task of it.
 
     Its methods are no coroutine functions: each is of the one coroutine that there has to be.
     """
 
-    __slots__ = ("_coroutine", "_file")
+    __slots__ = ("_file",)
 
-    _coroutine: Coroutine[Any, Any, _File]  # sets _file
-    _file: _File
+    _file: _File  # set by the coroutine
 
     @classmethod
     def by(cls, function: Callable[..., Coroutine[Any, Any, _File]], *arguments: Any) -> Self:
@@ -149,18 +148,6 @@ class Opening(Coroutine[Any, Any, _File]):
         opening = cls()
         opening._coroutine = function(opening, *arguments)
         return opening
-
-    def __await__(self) -> Generator[Any, Any, _File]:
-        return self._coroutine.__await__()
-
-    def send(self, value: Any) -> Any:
-        return self._coroutine.send(value)
-
-    def throw(self, *exception: Any) -> Any:
-        return self._coroutine.throw(*exception)
-
-    def close(self) -> None:
-        self._coroutine.close()
 
     def __aenter__(self) -> Coroutine[Any, Any, _File]:
         return self._coroutine

@@ -16,6 +16,8 @@ import click
 import asyncsys_loop
 from asyncsys_loop import os as aos
 
+from ._output import write
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 _AT_ONCE = 64
 
@@ -248,15 +250,10 @@ def main(
 
     sizes: list[int] = []
 
-    async def write(text: str) -> None:
-        view = memoryview(os.fsencode(text))
-        while view:
-            view = view[await aos.write(1, view) :]
-
     async def done(root: Entry) -> None:
         sizes.append(root.size)
         shown = lines(root, show, depth=0 if summarize else depth, everything=everything)
-        await write("".join(f"{line}\n" for line in shown))
+        await write(os.fsencode("".join(f"{line}\n" for line in shown)))
 
     du = Du(
         apparent=apparent or in_bytes,
@@ -270,7 +267,7 @@ def main(
     async def run() -> None:
         await du.run(list(paths) or ["."])
         if total:
-            await write(f"{show(sum(sizes))}\ttotal\n")
+            await write(f"{show(sum(sizes))}\ttotal\n".encode())
 
     asyncsys_loop.run(run())
     raise SystemExit(1 if du.failures else 0)

@@ -23,6 +23,8 @@ import click
 import asyncsys_loop
 from asyncsys_loop import os as aos
 
+from ._output import write
+
 _BLOCK = 64 * 1024
 
 # inotify(7)
@@ -353,11 +355,6 @@ def main(
     the one that appears.
     """
     count, from_start = in_bytes or lines or (10, False)
-
-    async def write(data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[await aos.write(1, view) :]
 
     tail = Tail(
         count=count,

@@ -89,19 +89,24 @@ async def test_no_doorbell_while_a_thread_is_awake() -> None:
 
 async def test_burst_costs_few_notifications() -> None:
     await syscall("getppid")
-    await asyncio.sleep(0.01)  # the eventfd is armed, and the thread sleeps
-    before = stats()
-    burst = asyncio.gather(*(syscall("getppid") for _ in range(1000)))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    deadline = time.monotonic() + 0.9
-    while stats().sleeps == before.sleeps and time.monotonic() < deadline:
-        time.sleep(0.001)  # the loop doesn't come to look
-    await burst
-    # One would do. But whenever an exec thread gets no processor, the loop runs out of completions,
-    # and is told of the next.
-    assert stats().notifications - before.notifications < 100
-    assert stats().wakeups - before.wakeups < 100
+    told = 0, 0
+    for _ in range(20):
+        await asyncio.sleep(0.01)  # the eventfd is armed, and the thread sleeps
+        before = stats()
+        burst = asyncio.gather(*(syscall("getppid") for _ in range(1000)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        deadline = time.monotonic() + 0.9
+        while stats().sleeps == before.sleeps and time.monotonic() < deadline:
+            time.sleep(0.001)  # the loop doesn't come to look
+        await burst
+        # One would do. A thread that was added to help may have gone to sleep before all was done.
+        told = stats().notifications - before.notifications, stats().wakeups - before.wakeups
+        if max(told) < 10:
+            return
+        # Whenever an exec thread gets no processor, the loop runs out of completions, and is told
+        # of the next: once more.
+    pytest.fail(f"(notifications, wakeups) of a burst: {told}")
 
 
 async def test_thousands_of_completions_leave_the_loop_its_turns() -> None:
@@ -482,6 +487,7 @@ async def test_call_that_computes_does_not_starve_others() -> None:
         await asyncio.sleep(0.01)
         await asyncsys_loop.os.stat("/")
         starved = long.done()
+        assert starved or stats().in_flight == 1
         await long
         if not starved:
             break

@@ -17,17 +17,17 @@ import contextlib
 import os
 import struct
 import sys
-from collections.abc import Coroutine, Generator
 from errno import EACCES, EINVAL
 from fcntl import F_GETLK, F_SETLK, F_SETLKW, F_UNLCK, F_WRLCK, LOCK_NB, LOCK_UN
 from typing import TYPE_CHECKING, Any, Final
 
 from asyncsys_loop import _convert as convert
 from asyncsys_loop._attach import running_engine
+from asyncsys_loop._coroutine_forwarding import ForwardingCoroutine
 from asyncsys_loop._operation import operation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from types import TracebackType
 
     from asyncsys_loop._types import FileDescriptorLike
@@ -41,31 +41,19 @@ _unlock_range = operation("fcntl", f"fd {F_SETLK} memory", must_run=True)
 _FLOCK: Final = struct.Struct("=hh4xqqi4x")  # type, whence, start, length, pid
 
 
-class _Locking(Coroutine[Any, Any, None]):
+class _Locking(ForwardingCoroutine[None]):
     """A coroutine that takes a lock, and an async context manager that gives it back, too."""
 
-    __slots__ = ("_lock", "_unlock")
+    __slots__ = ("_unlock",)
 
     def __init__(
         self, lock: Coroutine[Any, Any, None], unlock: Callable[[], Awaitable[None]]
     ) -> None:
-        self._lock = lock
+        self._coroutine = lock
         self._unlock = unlock
 
-    def send(self, value: Any) -> Any:
-        return self._lock.send(value)
-
-    def throw(self, *exception: Any) -> Any:
-        return self._lock.throw(*exception)
-
-    def close(self) -> None:
-        self._lock.close()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self._lock.__await__()
-
     async def __aenter__(self) -> None:
-        await self._lock
+        await self._coroutine
 
     async def __aexit__(
         self,
